@@ -1,0 +1,143 @@
+//! A PKCS#11 module as a device: tokens are chosen by URI, objects found, a PIN sent, and one
+//! signature made with as few calls as can be. Nothing is asked of a person here.
+
+use std::path::Path;
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::{Session, UserType};
+use cryptoki::types::AuthPin;
+
+use crate::key::PublicKey;
+use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
+use crate::prompt::Pin;
+use crate::prompt::etiquette::PinState;
+use crate::wire::outbox::Outbox;
+use crate::wire::{Bytes, Failure, Select, Selected, Wanted};
+
+mod login;
+mod module;
+mod object;
+mod raw;
+mod return_value;
+mod select;
+mod sign;
+mod signature;
+
+use module::{Module, Token};
+use object::{Object, View};
+
+/// A module, the tokens of it that were looked at, and the key that was selected.
+pub struct Device<'a> {
+    module: Module<'a>,
+    present: Option<Vec<Token>>,
+    attached: Vec<Attached>,
+    /// The place in `attached` of the token that was used last.
+    current: usize,
+    key: Option<Key>,
+}
+
+/// A token with a session. Being logged in belongs to the token, not to the session.
+struct Attached {
+    token: Token,
+    session: Session,
+    /// The PIN that opened it, for keys that want it again with each signature.
+    pin: Option<AuthPin>,
+    logged_in: bool,
+}
+
+/// The selected key. Its handle is looked up when it is used: before the login it may be hidden.
+struct Key {
+    place: usize,
+    filter: ObjectFilter,
+    uri: String,
+}
+
+/// What looking for objects came to.
+pub enum Found<T> {
+    /// They are there.
+    Visible(T),
+    /// One token fits, and only a login can show what is on it.
+    Hidden,
+}
+
+impl<'a> Device<'a> {
+    /// Loads and initialises a module.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, is no PKCS#11 module, or refuses to start.
+    pub fn open(module: &Path, outbox: &'a Outbox) -> Result<Self, Failure> {
+        let module = Module::load(module, outbox)?;
+        Ok(Self { module, present: None, attached: Vec::new(), current: 0, key: None })
+    }
+
+    /// The label of the token that was used last.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.attached.get(self.current).map_or_else(String::new, |a| a.token.label())
+    }
+
+    /// The URI of the selected key; empty before it is known.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.key.as_ref().map_or_else(String::new, |key| key.uri.clone())
+    }
+
+    /// Whether the token that was used last wants a login before it signs.
+    #[must_use]
+    pub fn wants_login(&self) -> bool {
+        self.attached.get(self.current).is_some_and(|a| a.token.info.login_required() && !a.logged_in)
+    }
+
+    /// Whether its PIN is typed on the device itself (CKF_PROTECTED_AUTHENTICATION_PATH).
+    #[must_use]
+    pub fn has_its_own_pad(&self) -> bool {
+        let attached = self.attached.get(self.current);
+        attached.is_some_and(|a| a.token.info.protected_authentication_path())
+    }
+
+    /// The places in `attached` of the tokens that fit; a session is opened on each.
+    fn attach(&mut self, filter: &TokenFilter) -> Result<Vec<usize>, Failure> {
+        let present = match &self.present {
+            Some(present) => present.clone(),
+            None => self.present.insert(self.module.tokens()?).clone(),
+        };
+        let fitting: Vec<_> = present.iter().filter(|t| self.module.fits(t, filter)).collect();
+        if fitting.is_empty() {
+            let wanted = pasteable(filter, &ObjectFilter::default());
+            let present = present.iter().map(Token::label).collect();
+            return Err(Failure::NoToken { wanted, present });
+        }
+        fitting.into_iter().map(|token| self.session_on(token)).collect()
+    }
+
+    fn session_on(&mut self, token: &Token) -> Result<usize, Failure> {
+        let known = |attached: &Attached| attached.token.slot == token.slot;
+        if let Some(place) = self.attached.iter().position(known) {
+            return Ok(place);
+        }
+        let open = || self.module.context.open_ro_session(token.slot);
+        let session = self.module.call("C_OpenSession", &token.name(), open)?;
+        self.attached.push(Attached { token: token.clone(), session, pin: None, logged_in: false });
+        Ok(self.attached.len() - 1)
+    }
+
+    /// Calls `look` with the token at that place.
+    fn view<T>(
+        &self,
+        place: usize,
+        look: impl FnOnce(&View<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let attached = self.attached.get(place).ok_or(Failure::Protocol)?;
+        let token = attached.token.name();
+        look(&View { module: &self.module, session: &attached.session, token: &token })
+    }
+}
+
+impl Drop for Device<'_> {
+    /// Sessions first, then the module: cryptoki finalises nothing by itself.
+    fn drop(&mut self) {
+        self.attached.clear();
+        let context = self.module.context.clone();
+        let _ = self.module.call("C_Finalize", "", || context.finalize());
+    }
+}

@@ -1,0 +1,168 @@
+//! A PKCS#11 module: loaded, initialised, and asked for its tokens. Every call into it is
+//! announced first, so that a crash or a hang can be laid to a function.
+
+use std::path::{Path, PathBuf};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::slot::{Slot, TokenInfo};
+
+use super::return_value;
+use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
+use crate::prompt::etiquette::PinState;
+use crate::wire::Failure;
+use crate::wire::failure::Tries;
+use crate::wire::outbox::Outbox;
+
+/// A module that has been initialised.
+pub(super) struct Module<'a> {
+    pub(super) context: Pkcs11,
+    pub(super) path: PathBuf,
+    outbox: &'a Outbox,
+}
+
+/// A token that is present.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) slot: Slot,
+    pub(super) info: TokenInfo,
+}
+
+impl<'a> Module<'a> {
+    pub(super) fn load(path: &Path, outbox: &'a Outbox) -> Result<Self, Failure> {
+        let unusable = |reason: String| Failure::Module { module: path.into(), reason };
+        outbox.calling("dlopen");
+        let context = Pkcs11::new(path).map_err(|error| match error {
+            Error::LibraryLoading(error) => unusable(error.to_string()),
+            Error::MissingSymbol(symbol) => unusable(format!("it has no function {symbol}")),
+            error => unusable(error.to_string()),
+        })?;
+        let module = Self { context, path: path.into(), outbox };
+        let flags = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+        module.call("C_Initialize", &module.name(), || match module.context.initialize(flags) {
+            Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
+            answer => answer,
+        })?;
+        Ok(module)
+    }
+
+    /// Runs one function of the module, announced by its name.
+    pub(super) fn call<T>(
+        &self,
+        function: &str,
+        subject: &str,
+        run: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        self.outbox.calling(function);
+        run().map_err(|error| return_value::failure(function, subject, &error))
+    }
+
+    /// Says which function runs next, for one that is called past cryptoki.
+    pub(super) fn announce(&self, function: &str) {
+        self.outbox.calling(function);
+    }
+
+    /// The module as a subject of messages.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// All tokens that have been initialised. One whose info does not parse is skipped: it must
+    /// not hide the others.
+    pub(super) fn tokens(&self) -> Result<Vec<Token>, Failure> {
+        let list = || self.context.get_slots_with_token();
+        let slots = self.call("C_GetSlotList", &self.name(), list)?;
+        let tokens = slots.into_iter().filter_map(|slot| {
+            self.outbox.calling("C_GetTokenInfo");
+            let info = self.context.get_token_info(slot).ok()?;
+            info.token_initialized().then_some(Token { slot, info })
+        });
+        Ok(tokens.collect())
+    }
+
+    /// Whether a token, its slot and the library are as the filter says.
+    pub(super) fn fits(&self, token: &Token, filter: &TokenFilter) -> bool {
+        let info = &token.info;
+        text_fits(&filter.token, info.label())
+            && text_fits(&filter.manufacturer, info.manufacturer_id())
+            && text_fits(&filter.serial, info.serial_number())
+            && text_fits(&filter.model, info.model())
+            && filter.slot_id.is_none_or(|id| id == token.slot.id())
+            && self.slot_fits(token.slot, filter)
+            && self.library_fits(filter)
+    }
+
+    fn slot_fits(&self, slot: Slot, filter: &TokenFilter) -> bool {
+        if filter.slot_description.is_none() && filter.slot_manufacturer.is_none() {
+            return true;
+        }
+        self.outbox.calling("C_GetSlotInfo");
+        self.context.get_slot_info(slot).is_ok_and(|info| {
+            text_fits(&filter.slot_description, info.slot_description())
+                && text_fits(&filter.slot_manufacturer, info.manufacturer_id())
+        })
+    }
+
+    fn library_fits(&self, filter: &TokenFilter) -> bool {
+        let texts = [&filter.library_manufacturer, &filter.library_description];
+        if texts.iter().all(|text| text.is_none()) && filter.library_version.is_none() {
+            return true;
+        }
+        self.outbox.calling("C_GetInfo");
+        self.context.get_library_info().is_ok_and(|info| {
+            let version = info.library_version();
+            text_fits(&filter.library_manufacturer, info.manufacturer_id())
+                && text_fits(&filter.library_description, info.library_description())
+                && filter.library_version.is_none_or(|v| v == (version.major(), version.minor()))
+        })
+    }
+
+    /// What the token says about its PIN at this moment.
+    pub(super) fn pin_state(&self, token: &mut Token) -> Result<PinState, Failure> {
+        let info = || self.context.get_token_info(token.slot);
+        token.info = self.call("C_GetTokenInfo", &token.name(), info)?;
+        Ok(PinState { tries: token.tries(), initialised: token.info.user_pin_initialized() })
+    }
+}
+
+impl Token {
+    /// Its label without padding, for messages.
+    pub(super) fn label(&self) -> String {
+        trimmed(self.info.label()).to_owned()
+    }
+
+    /// The token as a subject of messages.
+    pub(super) fn name(&self) -> String {
+        format!("token '{}'", self.label())
+    }
+
+    /// A URI to paste for an object on it.
+    pub(super) fn uri(&self, object: &ObjectFilter) -> String {
+        let mut filter = TokenFilter { token: Some(self.label()), ..TokenFilter::default() };
+        if self.label().is_empty() {
+            filter.serial = Some(trimmed(self.info.serial_number()).to_owned());
+        }
+        pasteable(&filter, object)
+    }
+
+    fn tries(&self) -> Tries {
+        if self.info.user_pin_locked() {
+            Tries::None
+        } else if self.info.user_pin_final_try() {
+            Tries::One
+        } else if self.info.user_pin_count_low() {
+            Tries::Few
+        } else {
+            Tries::Unknown
+        }
+    }
+}
+
+/// Fields are padded with blanks; some modules pad with NULs.
+fn trimmed(field: &str) -> &str {
+    field.trim_end_matches(['\0', ' '])
+}
+
+fn text_fits(wanted: &Option<String>, field: &str) -> bool {
+    wanted.as_ref().is_none_or(|wanted| wanted.trim_end_matches(' ') == trimmed(field))
+}

@@ -1,0 +1,181 @@
+//! A device host: a small process that knows one device and its human, and neither network nor
+//! AWS. It answers requests on stdin until stdin ends; then it lets the running call finish, and
+//! is gone after five seconds at the latest.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+
+use crate::deadline::Deadline;
+use crate::device::lock::Lock;
+use crate::device::pkcs11::{Device, Found};
+use crate::prompt::{Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
+use crate::wire::frame::{self, Frame};
+use crate::wire::outbox::Outbox;
+use crate::wire::{Bytes, Failure, Notice, Open, Reply, Request, VERSION};
+
+/// How long a device call may go on after the main program has gone.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs a host to its end. Its exit code says only whether it ran at all: failures are answers.
+#[must_use]
+pub fn run() -> ExitCode {
+    if io::stdin().is_terminal() {
+        let told = writeln!(io::stderr(), "keyanchor-pkcs11: started by keyanchor, not by hand; see keyanchor --help");
+        return told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2));
+    }
+    keep_out_of_dumps();
+    let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };
+    outbox.send(&Reply::Hello { version: VERSION.to_owned() });
+    let mut host = Host { outbox: &outbox, device: None, session: None };
+    let frames = listen();
+    while let Ok(frame) = frames.recv() {
+        let answer = host.answer(frame, &frames);
+        outbox.send(&answer.unwrap_or_else(Reply::Failed));
+    }
+    ExitCode::SUCCESS
+}
+
+/// PINs live here: no core file, and no other process of this user may look inside. Neither is
+/// worth failing for where the system does not have it.
+fn keep_out_of_dumps() {
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+}
+
+/// Reads frames on a thread of its own, so that the end of stdin is seen while a device call runs.
+fn listen() -> Receiver<Frame> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        while let Ok(Some(frame)) = frame::read(&mut input) {
+            if sender.send(frame).is_err() {
+                return;
+            }
+        }
+        drop(sender);
+        thread::sleep(GRACE);
+        end();
+    });
+    receiver
+}
+
+#[expect(clippy::exit, reason = "a device call hangs on the main thread, and nobody waits for it")]
+fn end() {
+    std::process::exit(0);
+}
+
+struct Host<'a> {
+    outbox: &'a Outbox,
+    device: Option<Device<'a>>,
+    session: Option<Session>,
+}
+
+/// What came with [`Open`].
+struct Session {
+    module: PathBuf,
+    patience: Duration,
+    sources: Sources,
+    last_try: bool,
+    /// Not held while a person types.
+    lock: Option<Lock>,
+}
+
+impl<'a> Host<'a> {
+    fn answer(&mut self, frame: Frame, frames: &Receiver<Frame>) -> Result<Reply, Failure> {
+        let Frame::Message(json) = frame else { return Err(Failure::Protocol) };
+        match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
+            Request::Open(open) => self.open(open, frames),
+            Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
+                Found::Visible(selected) => Reply::Selected(selected),
+                Found::Hidden => Reply::Hidden,
+            }),
+            Request::Certificates(wanted) => Ok(match self.device()?.certificates(&wanted)? {
+                Found::Visible(ders) => Reply::Certificates(ders.into_iter().map(Bytes).collect()),
+                Found::Hidden => Reply::Hidden,
+            }),
+            Request::Unlock => self.unlock().map(|()| Reply::Unlocked),
+            Request::Sign { scheme, message } => {
+                self.unlock()?;
+                let signature = self.device()?.sign(scheme, &message.0)?;
+                Ok(Reply::Signature(Bytes(signature)))
+            }
+        }
+    }
+
+    fn device(&mut self) -> Result<&mut Device<'a>, Failure> {
+        self.device.as_mut().ok_or(Failure::Protocol)
+    }
+
+    fn open(&mut self, open: Open, frames: &Receiver<Frame>) -> Result<Reply, Failure> {
+        let value = if open.pin.value {
+            let Ok(Frame::Secret(value)) = frames.recv() else { return Err(Failure::Protocol) };
+            Some(value)
+        } else {
+            None
+        };
+        let patience = Duration::from_millis(open.patience);
+        let lock = Lock::take(&open.module, &Deadline::after(patience))?;
+        self.device = Some(Device::open(&open.module, self.outbox)?);
+        self.session = Some(Session {
+            module: open.module,
+            patience,
+            sources: Sources { value, file: open.pin.file },
+            last_try: open.pin.last_try,
+            lock: Some(lock),
+        });
+        Ok(Reply::Opened)
+    }
+
+    /// Logs in to the token that was used last, if it wants that: its state is read, then one PIN
+    /// is sent, once.
+    fn unlock(&mut self) -> Result<(), Failure> {
+        let device = self.device.as_mut().ok_or(Failure::Protocol)?;
+        let session = self.session.as_mut().ok_or(Failure::Protocol)?;
+        if !device.wants_login() {
+            return Ok(());
+        }
+        let state = device.pin_state()?;
+        etiquette::may_try(&device.token(), state, session.last_try)?;
+        if device.has_its_own_pad() {
+            self.outbox.send(&Reply::Notice(Notice::Waiting));
+            let answer = device.unlock(None);
+            self.outbox.send(&Reply::Notice(Notice::Resumed));
+            return answer;
+        }
+        let (token, key) = (device.token(), device.key());
+        let warning = etiquette::warning(state.tries);
+        let request = PinRequest { token: &token, key: &key, warning };
+        let pin = if session.sources.need_a_person() {
+            let pin = session.ask(&request, self.outbox)?;
+            etiquette::may_try(&token, device.pin_state()?, session.last_try)?;
+            pin
+        } else {
+            session.sources.pin(&request, &Nobody)?
+        };
+        device.unlock(Some(pin))
+    }
+}
+
+impl Session {
+    /// Asks the person, who may take their time: others may use the token meanwhile.
+    fn ask(&mut self, request: &PinRequest<'_>, outbox: &Outbox) -> Result<Pin, Failure> {
+        let prompt: Box<dyn Prompt> = match Terminal::open() {
+            Some(terminal) => Box::new(terminal),
+            None => Box::new(Nobody),
+        };
+        self.lock = None;
+        outbox.send(&Reply::Notice(Notice::Waiting));
+        let pin = self.sources.pin(request, &*prompt);
+        outbox.send(&Reply::Notice(Notice::Resumed));
+        let pin = pin?;
+        self.lock = Some(Lock::take(&self.module, &Deadline::after(self.patience))?);
+        Ok(pin)
+    }
+}

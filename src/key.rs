@@ -1,0 +1,86 @@
+//! The values of a key: what the user wrote to name it ([`KeyRef`]), its public half
+//! ([`PublicKey`]), and how it signs ([`Scheme`]). None of them is a device: opening a reference
+//! gives something else.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::key::uri::{Pkcs11Uri, UriError};
+
+pub mod public_key;
+pub mod uri;
+
+pub use public_key::{Curve, PublicKey, Scheme};
+
+/// Where a key or a certificate is: what stands after `--key` or `--certificate`.
+pub enum KeyRef {
+    /// A file: PEM for keys; PEM or DER for certificates.
+    File(PathBuf),
+    /// A `pkcs11:` URI (RFC 7512).
+    Pkcs11(Box<Pkcs11Uri>),
+}
+
+/// Why a reference is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRefError {
+    /// Nothing was written.
+    #[error("the reference is empty")]
+    Empty,
+    /// A scheme of a device that this version does not drive.
+    #[error("'{scheme}:' keys are not supported by this version")]
+    Scheme {
+        /// The scheme, without its colon.
+        scheme: &'static str,
+    },
+    /// A `pkcs11:` URI that is not well-formed.
+    #[error(transparent)]
+    Uri(#[from] UriError),
+}
+
+impl FromStr for KeyRef {
+    type Err = KeyRefError;
+
+    /// Schemes are case-insensitive (RFC 3986 §3.1); what has none is a file name.
+    fn from_str(text: &str) -> Result<Self, KeyRefError> {
+        if text.is_empty() {
+            return Err(KeyRefError::Empty);
+        }
+        if has_scheme(text, "pkcs11") {
+            return Ok(Self::Pkcs11(Box::new(text.parse()?)));
+        }
+        match ["handle", "piv", "tpm"].into_iter().find(|scheme| has_scheme(text, scheme)) {
+            Some(scheme) => Err(KeyRefError::Scheme { scheme }),
+            None => Ok(Self::File(text.into())),
+        }
+    }
+}
+
+fn has_scheme(text: &str, scheme: &str) -> bool {
+    let Some((start, rest)) = text.split_at_checked(scheme.len()) else { return false };
+    start.eq_ignore_ascii_case(scheme) && rest.starts_with(':')
+}
+
+/// The reference as the user would write it, without a PIN.
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Pkcs11(uri) => uri.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_told_by_its_scheme() {
+        assert!(matches!("PKCS11:token=x".parse(), Ok(KeyRef::Pkcs11(_))));
+        assert!(matches!("/etc/key.pem".parse(), Ok(KeyRef::File(_))));
+        assert!(matches!("tpmkey.pem".parse(), Ok(KeyRef::File(_))));
+        assert!(matches!("tpm:0x81000001".parse::<KeyRef>(), Err(KeyRefError::Scheme { scheme: "tpm" })));
+        assert!(matches!("".parse::<KeyRef>(), Err(KeyRefError::Empty)));
+    }
+}

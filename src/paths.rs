@@ -1,0 +1,230 @@
+//! Where our private files live, and whether a file that we are about to trust is safe: a module
+//! that becomes code (`hazards` T4), or a file that holds a secret (T25). Linux calls stay here.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// Why a file or folder is not used. The text says what is wrong with it, the path is its own.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be opened or read.
+    #[error("{}: {}", .path.display(), reason(.source))]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else could change or read it.
+    #[error("{}: {reason}", .path.display())]
+    Unsafe {
+        /// The file or folder that is not safe; it may be a parent of the one that was named.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// It is larger than anything of its kind.
+    #[error("{}: larger than {limit} bytes", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+}
+
+impl Error {
+    /// The file or folder that is the trouble.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. } | Self::Unsafe { path, .. } | Self::TooLarge { path, .. } => path,
+        }
+    }
+}
+
+/// What the system said, in lower case and without its error number.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// The canonical path of a file that is about to become code. It and every folder above it belong
+/// to root or to us, and nobody else may write to them (`hazards` T4).
+///
+/// # Errors
+/// When it is not there, is not a regular file, or somebody else could change it.
+pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
+    let canonical = fs::canonicalize(path).map_err(|source| io_error(path, source))?;
+    for (depth, place) in canonical.ancestors().enumerate() {
+        let metadata = fs::symlink_metadata(place).map_err(|source| io_error(place, source))?;
+        if depth == 0 && !metadata.is_file() {
+            return Err(not_safe(place, "not a regular file"));
+        }
+        if !owned_by_root_or_us(&metadata) {
+            return Err(not_safe(place, "belongs to another user"));
+        }
+        if writable_by_others(&metadata) {
+            return Err(not_safe(place, "others can write to it"));
+        }
+    }
+    Ok(canonical)
+}
+
+/// Reads a file that holds a secret: it belongs to root or to us, and not everybody may read it.
+/// A group may, because Kubernetes mounts secrets that way.
+///
+/// # Errors
+/// When it cannot be read, is too large, or is not kept from other users.
+pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let file = File::open(path).map_err(|source| io_error(path, source))?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    if !owned_by_root_or_us(&metadata) {
+        return Err(not_safe(path, "belongs to another user"));
+    }
+    if metadata.mode() & 0o007 != 0 {
+        return Err(not_safe(path, "every user of this computer can read or change it"));
+    }
+    read_open(file, path, limit)
+}
+
+/// Reads a file that anybody may see.
+///
+/// # Errors
+/// When it cannot be read or is too large.
+pub fn read_public(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let file = File::open(path).map_err(|source| io_error(path, source))?;
+    read_open(file, path, limit)
+}
+
+fn read_open(file: File, path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let length = file.metadata().map_err(|source| io_error(path, source))?.len();
+    let too_large = || Error::TooLarge { path: path.into(), limit };
+    if length > limit {
+        return Err(too_large());
+    }
+    // Reserved in one piece: a buffer that grows would leave copies behind.
+    let room = usize::try_from(limit + 1).map_err(|_| too_large())?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|source| io_error(path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// The folder for our locks: `$KEYANCHOR_RUNTIME_DIR`, else `/run/user/UID/keyanchor` where that
+/// parent is ours, else `~/.cache/keyanchor`. It is made with mode 0700 when it is missing.
+///
+/// # Errors
+/// When it cannot be made, or is not ours alone.
+pub fn private_directory() -> Result<PathBuf, Error> {
+    let path = private_path()?;
+    match DirBuilder::new().mode(0o700).recursive(true).create(&path) {
+        Ok(()) => {}
+        Err(source) => return Err(io_error(&path, source)),
+    }
+    let metadata = fs::symlink_metadata(&path).map_err(|source| io_error(&path, source))?;
+    if !metadata.is_dir() {
+        return Err(not_safe(&path, "not a folder"));
+    }
+    if metadata.uid() != our_uid() {
+        return Err(not_safe(&path, "belongs to another user"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(not_safe(&path, "others can enter it; its mode must be 0700"));
+    }
+    Ok(path)
+}
+
+fn private_path() -> Result<PathBuf, Error> {
+    if let Some(named) = std::env::var_os("KEYANCHOR_RUNTIME_DIR") {
+        return Ok(named.into());
+    }
+    let session = PathBuf::from(format!("/run/user/{}", our_uid()));
+    if fs::symlink_metadata(&session).is_ok_and(|m| m.is_dir() && m.uid() == our_uid()) {
+        return Ok(session.join("keyanchor"));
+    }
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    home.map(|home| home.join(".cache/keyanchor"))
+        .ok_or_else(|| io_error(Path::new("~/.cache/keyanchor"), io::ErrorKind::NotFound.into()))
+}
+
+fn our_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn owned_by_root_or_us(metadata: &Metadata) -> bool {
+    metadata.uid() == 0 || metadata.uid() == our_uid()
+}
+
+/// Group-writable counts as writable by others, unless the group is root's.
+fn writable_by_others(metadata: &Metadata) -> bool {
+    let mode = metadata.mode();
+    mode & 0o002 != 0 || (mode & 0o020 != 0 && metadata.gid() != 0)
+}
+
+fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.into(), source }
+}
+
+fn not_safe(path: &Path, reason: &'static str) -> Error {
+    Error::Unsafe { path: path.into(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn file(folder: &Path, name: &str, mode: u32) -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, "x").expect("write");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+        path
+    }
+
+    /// A folder whose parents are all safe (`/tmp`, writable by all, is not).
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("folder")
+    }
+
+    #[test]
+    fn a_secret_may_be_group_readable_but_not_world_readable() {
+        let folder = folder();
+        assert!(read_secret(&file(folder.path(), "a", 0o600), 10).is_ok());
+        assert!(read_secret(&file(folder.path(), "b", 0o640), 10).is_ok());
+        assert!(matches!(read_secret(&file(folder.path(), "c", 0o644), 10), Err(Error::Unsafe { .. })));
+        assert!(matches!(read_secret(&file(folder.path(), "d", 0o602), 10), Err(Error::Unsafe { .. })));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_not_read() {
+        let folder = folder();
+        let path = folder.path().join("big");
+        fs::write(&path, "12345").expect("write");
+        assert!(matches!(read_public(&path, 4), Err(Error::TooLarge { .. })));
+        assert!(matches!(read_public(Path::new("/dev/zero"), 4), Err(Error::TooLarge { .. })));
+    }
+
+    #[test]
+    fn code_that_others_can_change_is_not_trusted() {
+        let folder = folder();
+        assert!(trusted_code(&file(folder.path(), "good", 0o755)).is_ok());
+        assert!(trusted_code(&file(folder.path(), "open", 0o757)).is_err());
+        assert!(trusted_code(folder.path()).is_err(), "a folder is not a module");
+        let shared = folder.path().join("shared");
+        fs::create_dir(&shared).expect("mkdir");
+        let inside = file(&shared, "module", 0o755);
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).expect("chmod");
+        let link = folder.path().join("link");
+        symlink(&inside, &link).expect("link");
+        let error = trusted_code(&link).expect_err("a link into a shared folder");
+        assert_eq!(error.path(), shared);
+    }
+}

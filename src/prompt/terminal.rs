@@ -1,0 +1,129 @@
+//! Asks on the controlling terminal, whatever stdin and stdout are. Echo is off while the person
+//! types, and what was written is erased afterwards. Ctrl-C gives up, as a byte and not as a
+//! signal: a signal would end us with the echo still off.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use zeroize::Zeroizing;
+
+use super::{Cancelled, PinRequest, Prompt};
+use crate::secret::Secret;
+
+/// Longest line that is taken, in bytes.
+const LONGEST: usize = 256;
+
+const END_OF_TEXT: u8 = 0x03; // Ctrl-C
+const END_OF_TRANSMISSION: u8 = 0x04; // Ctrl-D
+const BACKSPACE: u8 = 0x08;
+const LINE_KILL: u8 = 0x15; // Ctrl-U
+const DELETE: u8 = 0x7f;
+
+/// The terminal of this session, open for reading and writing.
+pub struct Terminal {
+    tty: File,
+    /// Our stdin, which hangs up when the main program is gone: then nobody waits for an answer.
+    caller: OwnedFd,
+}
+
+impl Terminal {
+    /// The controlling terminal, if there is one and this process is in its foreground: a
+    /// background process that reads from it would be stopped, and nobody would know why.
+    #[must_use]
+    pub fn open() -> Option<Self> {
+        let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
+        let foreground = termios::tcgetpgrp(&tty).ok()?;
+        let caller = std::io::stdin().as_fd().try_clone_to_owned().ok()?;
+        (foreground == rustix::process::getpgrp()).then_some(Self { tty, caller })
+    }
+
+    /// Waits for a byte; `None` when the terminal hung up or the main program is gone.
+    fn next_byte(&self) -> Option<u8> {
+        // A hang-up is always reported; what the caller may have written is not our affair.
+        let caller = PollFd::new(&self.caller, PollFlags::empty());
+        let mut waited = [PollFd::new(&self.tty, PollFlags::IN), caller];
+        loop {
+            match poll(&mut waited, None) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+        if !waited[1].revents().is_empty() {
+            return None;
+        }
+        let mut byte = [0];
+        (&self.tty).read_exact(&mut byte).ok()?;
+        Some(byte[0])
+    }
+
+    fn line(&self) -> Result<Secret, Cancelled> {
+        // Reserved in one piece: a buffer that grows would leave copies behind.
+        let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+        loop {
+            match self.next_byte().ok_or(Cancelled)? {
+                b'\r' | b'\n' => break,
+                END_OF_TEXT | END_OF_TRANSMISSION => return Err(Cancelled),
+                BACKSPACE | DELETE => drop(line.pop()),
+                LINE_KILL => line.clear(),
+                byte if line.len() < LONGEST => line.push(byte),
+                _ => {}
+            }
+        }
+        let text = str::from_utf8(&line).map_err(|_| Cancelled)?;
+        Ok(Secret::new(text.to_owned()))
+    }
+}
+
+impl Prompt for Terminal {
+    fn pin(&self, request: &PinRequest<'_>) -> Result<Option<Secret>, Cancelled> {
+        let quiet = Quiet::on(&self.tty).ok_or(Cancelled)?;
+        let question = question(request);
+        (&self.tty).write_all(question.as_bytes()).map_err(|_| Cancelled)?;
+        let answer = self.line();
+        // Back to the start of the first line, and everything below it erased.
+        let up = question.matches('\n').count();
+        let up = if up == 0 { String::new() } else { format!("\x1b[{up}A") };
+        let erased = (&self.tty).write_all(format!("\r{up}\x1b[J").as_bytes());
+        drop(quiet);
+        erased.map_err(|_| Cancelled)?;
+        answer.map(Some)
+    }
+}
+
+fn question(request: &PinRequest<'_>) -> String {
+    let warning = request.warning.map_or(String::new(), |warning| format!("{}\n", plain(warning)));
+    let key = if request.key.is_empty() { String::new() } else { format!(" ({})", plain(request.key)) };
+    format!("{warning}PIN for token '{}'{key}: ", plain(request.token))
+}
+
+/// Labels come from a token: no control byte of theirs reaches the terminal.
+fn plain(text: &str) -> String {
+    text.chars().take(100).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// The terminal without echo, line editing and signals, until it is dropped.
+struct Quiet<'a> {
+    tty: &'a File,
+    before: Termios,
+}
+
+impl<'a> Quiet<'a> {
+    fn on(tty: &'a File) -> Option<Self> {
+        let before = termios::tcgetattr(tty.as_fd()).ok()?;
+        let mut quiet = before.clone();
+        quiet.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        termios::tcsetattr(tty, OptionalActions::Flush, &quiet).ok()?;
+        Some(Self { tty, before })
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // Nothing can be done where the terminal is gone.
+        let _ = termios::tcsetattr(self.tty, OptionalActions::Now, &self.before);
+    }
+}

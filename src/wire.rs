@@ -1,0 +1,134 @@
+//! What keyanchor and its device hosts say to each other: one JSON message a frame, over the
+//! host's stdin and stdout. The main program asks, the host answers; notices come in between.
+//!
+//! The order is hello → open → select → (certificates) → (unlock) → sign; closing the host's
+//! stdin ends it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::public_key::Scheme;
+use crate::key::uri::{ObjectFilter, TokenFilter};
+
+mod bytes;
+pub mod failure;
+pub mod frame;
+pub mod outbox;
+
+pub use bytes::Bytes;
+pub use failure::Failure;
+
+/// Both sides must be of one build: the frames carry no other version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the main program asks for.
+#[derive(Serialize, Deserialize)]
+pub enum Request {
+    /// Load the module and initialise it. Answered by [`Reply::Opened`].
+    Open(Open),
+    /// Find one private key. Answered by [`Reply::Selected`] or [`Reply::Hidden`].
+    Select(Select),
+    /// Read certificates. Answered by [`Reply::Certificates`] or [`Reply::Hidden`].
+    Certificates(Wanted),
+    /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
+    Unlock,
+    /// Sign with the selected key, after logging in where that is needed. Answered by
+    /// [`Reply::Signature`].
+    Sign {
+        /// How.
+        scheme: Scheme,
+        /// The message itself, not its hash.
+        message: Bytes,
+    },
+}
+
+/// How a module is opened, and from where a PIN may come.
+#[derive(Serialize, Deserialize)]
+pub struct Open {
+    /// The module's canonical path, already checked.
+    pub module: PathBuf,
+    /// How long to wait for other processes that use the same module, in milliseconds.
+    pub patience: u64,
+    /// The sources of the PIN.
+    pub pin: PinSources,
+}
+
+/// Where a PIN may come from, in this order. The PIN itself is never in a message.
+#[derive(Default, Serialize, Deserialize)]
+pub struct PinSources {
+    /// A `pin-value` from the URI: a frame of its own follows this message.
+    pub value: bool,
+    /// A file: `pin-source` of the URI, else `KEYANCHOR_PIN_FILE`.
+    pub file: Option<PathBuf>,
+    /// Whether the token may be logged in to when a wrong PIN would lock it.
+    pub last_try: bool,
+}
+
+/// Which private key.
+#[derive(Serialize, Deserialize)]
+pub struct Select {
+    /// The token it is on.
+    pub token: TokenFilter,
+    /// What it looks like.
+    pub object: ObjectFilter,
+    /// The SubjectPublicKeyInfo that it must have, where that is known: it decides among several.
+    pub public_key: Option<Bytes>,
+}
+
+/// Which certificates.
+#[derive(Serialize, Deserialize)]
+pub enum Wanted {
+    /// Those that a URI names.
+    At(TokenFilter, ObjectFilter),
+    /// Those beside the selected key: of its CKA_ID or, where there are none, all of its token.
+    BesideKey,
+    /// Those with this subject (a DER Name) on the token that was read last.
+    Subject(Bytes),
+}
+
+/// What a host answers.
+#[derive(Serialize, Deserialize)]
+pub enum Reply {
+    /// The first frame of a host.
+    Hello {
+        /// Its build's version.
+        version: String,
+    },
+    /// The module is loaded and initialised.
+    Opened,
+    /// The key was found.
+    Selected(Selected),
+    /// One token fits, but nothing on it can be seen without logging in.
+    Hidden,
+    /// Logged in.
+    Unlocked,
+    /// DER certificates.
+    Certificates(Vec<Bytes>),
+    /// A signature, encoded as its [`Scheme`] says.
+    Signature(Bytes),
+    /// The request failed; the host lives on.
+    Failed(Failure),
+    /// Not an answer: what happens meanwhile.
+    Notice(Notice),
+}
+
+/// The key that was found.
+#[derive(Serialize, Deserialize)]
+pub struct Selected {
+    /// Its URI, for messages.
+    pub uri: String,
+    /// Its SubjectPublicKeyInfo, where the device shows it.
+    pub public_key: Option<Bytes>,
+}
+
+/// What happens while the main program waits.
+#[derive(Serialize, Deserialize)]
+pub enum Notice {
+    /// The device is about to run this function; if nothing more is heard, it is to blame.
+    Calling(String),
+    /// A person is asked for something: their time does not count.
+    Waiting,
+    /// The person has answered, or gave up.
+    Resumed,
+}

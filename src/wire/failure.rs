@@ -1,0 +1,137 @@
+//! What can go wrong in a device host, as a value that crosses to the main program: each names its
+//! object, and none holds a secret. Exit codes and hints are the main program's affair.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A request that failed.
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+pub enum Failure {
+    /// More than one thing fits, and none may be picked silently.
+    #[error("{} {what} fit {wanted}", candidates.len())]
+    Ambiguous {
+        /// `tokens`, `keys` or `certificates`.
+        what: String,
+        /// What was looked for, as a URI.
+        wanted: String,
+        /// All of them, as URIs.
+        candidates: Vec<String>,
+    },
+    /// Other processes held the token's lock all the time.
+    #[error("the module {} is in use by another process", module.display())]
+    Busy {
+        /// The module.
+        module: PathBuf,
+    },
+    /// A PKCS#11 function answered with an error.
+    #[error("{function} failed on {subject}")]
+    Call {
+        /// The function, such as `C_Sign`.
+        function: String,
+        /// The return value's name, such as `CKR_DEVICE_REMOVED`, or its number in hexadecimal.
+        code: String,
+        /// What it was called for: a token, or a module.
+        subject: String,
+        /// What the code means, for a person.
+        meaning: String,
+    },
+    /// The key cannot do what it is asked to.
+    #[error("the key {key} cannot be used")]
+    Key {
+        /// The key, as a URI.
+        key: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A private directory for the lock is there, but not ours alone.
+    #[error("the folder for locks is not safe")]
+    Lock {
+        /// Which, and why.
+        reason: String,
+    },
+    /// The module cannot be loaded, or is not one.
+    #[error("{} is not a usable PKCS#11 module", module.display())]
+    Module {
+        /// The module.
+        module: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// Nothing on the token fits.
+    #[error("no {what} fits {wanted}")]
+    NoObject {
+        /// `key` or `certificate`.
+        what: String,
+        /// What was looked for, as a URI.
+        wanted: String,
+        /// The keys or certificates that are there, as URIs; cut where there are many.
+        present: Vec<String>,
+    },
+    /// No token fits.
+    #[error("no token fits {wanted}")]
+    NoToken {
+        /// What was looked for, as a URI.
+        wanted: String,
+        /// The labels of the tokens that are there.
+        present: Vec<String>,
+    },
+    /// A PIN is needed, and there is nobody to ask and no source.
+    #[error("no terminal to ask for the PIN of token '{token}'")]
+    NoTerminal {
+        /// The token's label.
+        token: String,
+    },
+    /// A wrong PIN would lock the token now.
+    #[error("only one try is left for the PIN of token '{token}'")]
+    PinAtLastTry {
+        /// The token's label.
+        token: String,
+    },
+    /// The person gave up.
+    #[error("no PIN was given for token '{token}'")]
+    PinCancelled {
+        /// The token's label.
+        token: String,
+    },
+    /// The token takes no PIN any more.
+    #[error("the PIN of token '{token}' is locked")]
+    PinLocked {
+        /// The token's label.
+        token: String,
+    },
+    /// A PIN that cannot be one, or a source that cannot be read: nothing was tried.
+    #[error("the PIN for token '{token}' cannot be used")]
+    PinSource {
+        /// The token's label.
+        token: String,
+        /// Which source, and why not.
+        reason: String,
+    },
+    /// The token refused the PIN.
+    #[error("wrong PIN for token '{token}'")]
+    PinWrong {
+        /// The token's label.
+        token: String,
+        /// Where it came from: `pin-value`, a path, or `the terminal`.
+        origin: String,
+        /// What the token tells about the tries that are left.
+        tries: Tries,
+    },
+    /// A message that the host did not expect.
+    #[error("the device host was asked for something out of order")]
+    Protocol,
+}
+
+/// How many tries a token says are left: PKCS#11 has flags for it, and no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tries {
+    /// CKF_USER_PIN_COUNT_LOW: some, fewer than all.
+    Few,
+    /// CKF_USER_PIN_LOCKED
+    None,
+    /// CKF_USER_PIN_FINAL_TRY
+    One,
+    /// No flag is set; many tokens never set one.
+    Unknown,
+}

@@ -1,0 +1,114 @@
+//! One frame: a length of four bytes, big-endian, then as many bytes, the first of which says what
+//! they are. A length is checked before anything is allocated for it.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// Longest frame, in bytes; a certificate is a few thousand.
+pub const LONGEST: usize = 256 * 1024;
+
+const MESSAGE: u8 = b'm';
+const SECRET: u8 = b's';
+
+/// What one frame holds.
+pub enum Frame {
+    /// A JSON message.
+    Message(Vec<u8>),
+    /// A `pin-value`: the one secret that crosses.
+    Secret(Secret),
+}
+
+/// Writes a message.
+///
+/// # Errors
+/// When the pipe is closed, or the message is longer than [`LONGEST`].
+pub fn write(out: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    write_frame(out, MESSAGE, &serde_json::to_vec(message)?)
+}
+
+/// Writes a secret, by hand so that no copy of it stays behind.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_secret(out: &mut impl Write, secret: &Secret) -> io::Result<()> {
+    write_frame(out, SECRET, secret.expose().as_bytes())
+}
+
+fn write_frame(out: &mut impl Write, kind: u8, payload: &[u8]) -> io::Result<()> {
+    let length = payload.len() + 1;
+    if length > LONGEST {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    let length = u32::try_from(length).map_err(|_| ErrorKind::InvalidInput)?;
+    // One buffer, so that a small frame is one system call and one wake-up on the other side.
+    let mut frame = Zeroizing::new(Vec::with_capacity(payload.len() + 5));
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.push(kind);
+    frame.extend_from_slice(payload);
+    out.write_all(&frame)?;
+    out.flush()
+}
+
+/// Reads a frame; `None` at the end of the stream.
+///
+/// # Errors
+/// When the stream breaks off inside a frame, or what comes is not one.
+pub fn read(input: &mut impl Read) -> io::Result<Option<Frame>> {
+    let mut length = [0; 4];
+    match input.read(&mut length[..1]) {
+        Ok(0) => return Ok(None),
+        Ok(_) => input.read_exact(&mut length[1..])?,
+        Err(error) if error.kind() == ErrorKind::Interrupted => return read(input),
+        Err(error) => return Err(error),
+    }
+    let length = u32::from_be_bytes(length) as usize;
+    if length == 0 || length > LONGEST {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    let mut kind = [0];
+    input.read_exact(&mut kind)?;
+    let mut payload = Zeroizing::new(vec![0; length - 1]);
+    input.read_exact(&mut payload)?;
+    match kind[0] {
+        MESSAGE => Ok(Some(Frame::Message(std::mem::take(&mut payload)))),
+        SECRET => secret(std::mem::take(&mut payload)).map(Some),
+        _ => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+fn secret(payload: Vec<u8>) -> io::Result<Frame> {
+    let text = String::from_utf8(payload).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        ErrorKind::InvalidData
+    })?;
+    Ok(Frame::Secret(Secret::new(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_and_secrets_come_back_in_order() {
+        let mut pipe = Vec::new();
+        write(&mut pipe, &"hello").expect("message");
+        write_secret(&mut pipe, &Secret::new("1234".into())).expect("secret");
+        let mut pipe = pipe.as_slice();
+        let first = read(&mut pipe).expect("read");
+        assert!(matches!(first, Some(Frame::Message(json)) if json == b"\"hello\""));
+        let second = read(&mut pipe).expect("read");
+        assert!(matches!(second, Some(Frame::Secret(secret)) if secret.expose() == "1234"));
+        assert!(read(&mut pipe).expect("end").is_none());
+    }
+
+    #[test]
+    fn a_length_is_not_believed() {
+        for frame in [[0, 0, 0, 0, b'm'], [0xff, 0xff, 0xff, 0xff, b'm'], [0, 0, 0, 9, b'm'], [0, 0, 0, 1, b'x']] {
+            assert!(read(&mut frame.as_slice()).is_err(), "{frame:?}");
+        }
+    }
+}

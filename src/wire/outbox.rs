@@ -1,0 +1,36 @@
+//! The host's side of the pipe to the main program: answers and notices, one at a time.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Notice, Reply, frame};
+
+/// Where a host writes. When the main program is gone nothing can be written, and nothing need be:
+/// the end of stdin ends the host.
+pub struct Outbox(Mutex<File>);
+
+impl Outbox {
+    /// Takes stdout over. What a module prints by itself goes to stderr from then on: it must not
+    /// end up among the frames.
+    ///
+    /// # Errors
+    /// When there is no stdout or no stderr.
+    pub fn on_stdout() -> io::Result<Self> {
+        let frames = io::stdout().as_fd().try_clone_to_owned()?;
+        rustix::stdio::dup2_stdout(io::stderr())?;
+        Ok(Self(Mutex::new(frames.into())))
+    }
+
+    /// Sends one answer.
+    pub fn send(&self, reply: &Reply) {
+        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = frame::write(&mut *out, reply);
+    }
+
+    /// Says which function of the device runs next.
+    pub fn calling(&self, function: &str) {
+        self.send(&Reply::Notice(Notice::Calling(function.to_owned())));
+    }
+}
