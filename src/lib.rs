@@ -14,4 +14,5 @@ pub mod paths;
 pub mod secret;
 pub mod device;
 pub mod prompt;
+pub mod signer;
 pub mod wire;

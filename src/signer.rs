@@ -1,0 +1,142 @@
+//! The hardware edge as the main program sees it: a private key that we can use and never see.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::certificate::Certificate;
+use crate::deadline::Deadline;
+use crate::key::public_key::{PublicKey, PublicKeyError, Scheme};
+use crate::key::uri::{ObjectFilter, TokenFilter};
+use crate::wire::Failure;
+
+pub mod file;
+pub mod hosted;
+pub mod modules;
+
+/// A private key in a device, or in a file.
+pub trait Signer: Send + Sync {
+    /// Its public half.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Signs a message; the signature is encoded as the scheme says. It takes the message and not
+    /// its hash, because who hashes depends on the device. May ask a person for a PIN.
+    ///
+    /// # Errors
+    /// When the device or the person refuses, or does not answer in time.
+    fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error>;
+
+    /// Certificates that are kept where the key is.
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    fn certificates(&self, wanted: &Place) -> Result<Vec<Certificate>, Error>;
+
+    /// No further signature is expected soon: the device is let go.
+    fn release(&self);
+}
+
+/// Where on a device to look for certificates.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Where a URI says.
+    At(Box<(TokenFilter, ObjectFilter)>),
+    /// Beside the key.
+    BesideKey,
+    /// Wherever the subject is this one, a DER Name.
+    Subject(Vec<u8>),
+}
+
+/// How device hosts are run.
+pub struct Settings {
+    /// `--pkcs11-lib`
+    pub module: Option<PathBuf>,
+    /// `KEYANCHOR_PKCS11_LIB`
+    pub default_module: Option<PathBuf>,
+    /// `KEYANCHOR_PIN_FILE`
+    pub pin_file: Option<PathBuf>,
+    /// `--use-last-try`
+    pub last_try: bool,
+    /// What the host and its module write to stderr is shown.
+    pub debug: bool,
+    /// When all must be over.
+    pub deadline: Deadline,
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host died in the middle of a call.
+    #[error("the PKCS#11 module {} {how} in {function}", module.display())]
+    Crashed {
+        /// The module that was loaded.
+        module: PathBuf,
+        /// `crashed (signal 11)`, or `ended the process (status 3)`.
+        how: String,
+        /// The function that ran.
+        function: String,
+    },
+    /// The host reports a failure.
+    #[error(transparent)]
+    Device(#[from] Failure),
+    /// A call did not return in time.
+    #[error("the PKCS#11 module {} did not return from {function} within {waited:?}", module.display())]
+    Hung {
+        /// The module that was loaded.
+        module: PathBuf,
+        /// The function that runs.
+        function: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// A key file that cannot be used.
+    #[error("the key file {} cannot be used", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A module that may not be loaded (`hazards` T4), or is not there.
+    #[error("the PKCS#11 module {} is not loaded", module.display())]
+    Module {
+        /// The module as it was named.
+        module: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// No module was named, and none is registered.
+    #[error("no PKCS#11 module is known")]
+    NoModule,
+    /// The device host's program is not where it should be.
+    #[error("the device host keyanchor-pkcs11 is not installed")]
+    NotInstalled {
+        /// Where it was looked for.
+        tried: Vec<PathBuf>,
+    },
+    /// A person did not answer in time.
+    #[error("no PIN was given within {waited:?}")]
+    NobodyAnswered {
+        /// How long they were given.
+        waited: Duration,
+    },
+    /// The device does not show the public half, and no certificate tells it.
+    #[error("the token does not show the public half of {key}")]
+    NoPublicKey {
+        /// The key, as a URI.
+        key: String,
+    },
+    /// The host is of another build, or does not speak as it should.
+    #[error("the device host does not fit this keyanchor")]
+    Unfit {
+        /// What it said.
+        reason: String,
+    },
+    /// The key is of a kind that the service does not take.
+    #[error("the key {key} cannot be used")]
+    Unsupported {
+        /// The key, as a URI or a path.
+        key: String,
+        /// Which kind it is.
+        source: PublicKeyError,
+    },
+}

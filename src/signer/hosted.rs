@@ -1,0 +1,234 @@
+//! A key in a device host: which module holds it, and how it signs through frames.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::{Error, Place, Settings, Signer, modules};
+use crate::certificate::Certificate;
+use crate::key::public_key::{PublicKey, Scheme};
+use crate::key::uri::{PinAttribute, Pkcs11Uri};
+use crate::secret::Secret;
+use crate::wire::{Bytes, Failure, PinSources, Reply, Request, Select, Selected, Wanted};
+
+mod process;
+
+use process::Host;
+
+/// A private key on a token, and the host that holds it.
+pub struct HostedKey {
+    host: Mutex<Host>,
+    public_key: PublicKey,
+}
+
+/// A host whose module is open, and what it answered to the first question.
+struct Asked<T> {
+    host: Host,
+    answer: Answer<T>,
+}
+
+enum Answer<T> {
+    Hidden,
+    Visible(T),
+}
+
+impl HostedKey {
+    /// Finds the private key that a URI names. A login happens only where nothing can be seen
+    /// without one; `expected` decides among several keys, and stands in for a public half that
+    /// the token does not show.
+    ///
+    /// # Errors
+    /// When there is no such key, or more than one, or its module fails.
+    pub fn open(uri: &Pkcs11Uri, expected: Option<&PublicKey>, settings: &Settings) -> Result<Self, Error> {
+        let select = || {
+            Request::Select(Select {
+                token: uri.token.clone(),
+                object: uri.object.clone(),
+                public_key: expected.map(|key| Bytes::from(key.spki())),
+            })
+        };
+        let (host, selected) = ask(uri, settings, &select, |reply| match reply {
+            Reply::Selected(selected) => Some(selected),
+            _ => None,
+        })?;
+        let public_key = public_key(&selected, expected)?;
+        Ok(Self { host: Mutex::new(host), public_key })
+    }
+
+    fn host(&self) -> MutexGuard<'_, Host> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The certificates that a URI names, and those that could have issued them, where the key is
+/// somewhere else.
+///
+/// # Errors
+/// As for a key.
+pub fn certificates(uri: &Pkcs11Uri, settings: &Settings) -> Result<Vec<Certificate>, Error> {
+    let wanted = || Request::Certificates(Wanted::At(uri.token.clone(), uri.object.clone()));
+    let (_host, ders) = ask(uri, settings, &wanted, certificates_in)?;
+    Ok(parsed(&ders))
+}
+
+fn certificates_in(reply: Reply) -> Option<Vec<Bytes>> {
+    match reply {
+        Reply::Certificates(ders) => Some(ders),
+        _ => None,
+    }
+}
+
+/// What does not parse is not a certificate for us: tokens hold all kinds of things.
+fn parsed(ders: &[Bytes]) -> Vec<Certificate> {
+    ders.iter().filter_map(|der| Certificate::from_der(&der.0).ok()).collect()
+}
+
+fn public_key(selected: &Selected, expected: Option<&PublicKey>) -> Result<PublicKey, Error> {
+    let key = || selected.uri.clone();
+    match (&selected.public_key, expected) {
+        (Some(spki), _) => PublicKey::from_spki(&spki.0)
+            .map_err(|source| Error::Unsupported { key: key(), source }),
+        (None, Some(expected)) => Ok(expected.clone()),
+        (None, None) => Err(Error::NoPublicKey { key: key() }),
+    }
+}
+
+/// Asks the modules that may know, and logs in to see more where that is the only way.
+fn ask<T: Send>(
+    uri: &Pkcs11Uri,
+    settings: &Settings,
+    request: &(dyn Fn() -> Request + Sync),
+    take: impl Fn(Reply) -> Option<T> + Sync,
+) -> Result<(Host, T), Error> {
+    let modules = modules::to_ask(settings, uri)?;
+    let put = |host: &mut Host| match host.ask(&request())? {
+        Reply::Hidden => Ok(Answer::Hidden),
+        reply => take(reply).map(Answer::Visible).ok_or_else(process::out_of_order),
+    };
+    let first = |module: &PathBuf| -> Result<Asked<T>, Error> {
+        let (pin, value) = pin_sources(uri, settings);
+        let mut host = Host::start(module, settings, pin, value)?;
+        let answer = put(&mut host)?;
+        Ok(Asked { host, answer })
+    };
+    let asked = match modules.as_slice() {
+        [module] => first(module)?,
+        several => choose(several, ask_all(several, &first))?,
+    };
+    let mut host = asked.host;
+    match asked.answer {
+        Answer::Visible(answer) => Ok((host, answer)),
+        Answer::Hidden => {
+            host.ask(&Request::Unlock)?;
+            match put(&mut host)? {
+                Answer::Visible(answer) => Ok((host, answer)),
+                Answer::Hidden => Err(process::out_of_order()),
+            }
+        }
+    }
+}
+
+/// All modules at once: one that is slow must not hold up the others.
+fn ask_all<T: Send>(
+    modules: &[PathBuf],
+    first: &(dyn Fn(&PathBuf) -> Result<Asked<T>, Error> + Sync),
+) -> Vec<Result<Asked<T>, Error>> {
+    thread::scope(|scope| {
+        let running: Vec<_> = modules.iter().map(|module| scope.spawn(move || first(module))).collect();
+        let lost = |_| Err(process::out_of_order());
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
+    })
+}
+
+/// The one module that has it. Several are an error: the same token may be there through two
+/// modules, and then the user says which.
+fn choose<T>(modules: &[PathBuf], answers: Vec<Result<Asked<T>, Error>>) -> Result<Asked<T>, Error> {
+    let (mut visible, mut hidden, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (module, answer) in modules.iter().zip(answers) {
+        match answer {
+            Ok(asked) if matches!(asked.answer, Answer::Visible(_)) => visible.push((module, asked)),
+            Ok(asked) => hidden.push((module, asked)),
+            Err(error) => failed.push(error),
+        }
+    }
+    let mut fitting = if visible.is_empty() { hidden } else { visible };
+    if fitting.len() > 1 {
+        let shown = |(module, _): &(&PathBuf, Asked<T>)| module.display().to_string();
+        let candidates = fitting.iter().map(shown).collect();
+        let (what, wanted) = ("modules".to_owned(), "the URI".to_owned());
+        return Err(Failure::Ambiguous { what, wanted, candidates }.into());
+    }
+    match fitting.pop() {
+        Some((_, asked)) => Ok(asked),
+        None => Err(most_telling(failed)),
+    }
+}
+
+/// Of several modules that do not have it: one that has the token says more than one that has
+/// not, and the tokens of all are named.
+fn most_telling(mut failed: Vec<Error>) -> Error {
+    let no_token = |error: &Error| matches!(error, Error::Device(Failure::NoToken { .. }));
+    if let Some(place) = failed.iter().position(|error| !no_token(error)) {
+        return failed.swap_remove(place);
+    }
+    let mut all = Vec::new();
+    let mut asked_for = String::new();
+    for error in failed {
+        if let Error::Device(Failure::NoToken { wanted, present }) = error {
+            all.extend(present);
+            asked_for = wanted;
+        }
+    }
+    Failure::NoToken { wanted: asked_for, present: all }.into()
+}
+
+/// The sources of the PIN in their order: the URI's own, then `KEYANCHOR_PIN_FILE`, then a person.
+fn pin_sources<'a>(uri: &'a Pkcs11Uri, settings: &Settings) -> (PinSources, Option<&'a Secret>) {
+    let (value, file) = match &uri.pin {
+        Some(PinAttribute::Value(value)) => (Some(value), None),
+        Some(PinAttribute::Source(path)) => (None, Some(path.clone())),
+        None => (None, settings.pin_file.clone()),
+    };
+    (PinSources { value: value.is_some(), file, last_try: settings.last_try }, value)
+}
+
+impl Signer for HostedKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.host().ask(&Request::Sign { scheme, message: message.into() })? {
+            Reply::Signature(signature) => Ok(signature.0),
+            _ => Err(process::out_of_order()),
+        }
+    }
+
+    fn certificates(&self, wanted: &Place) -> Result<Vec<Certificate>, Error> {
+        let request = || {
+            Request::Certificates(match wanted {
+                Place::At(filters) => Wanted::At(filters.0.clone(), filters.1.clone()),
+                Place::BesideKey => Wanted::BesideKey,
+                Place::Subject(name) => Wanted::Subject(Bytes(name.clone())),
+            })
+        };
+        let mut host = self.host();
+        let mut reply = host.ask(&request())?;
+        if matches!(reply, Reply::Hidden) {
+            host.ask(&Request::Unlock)?;
+            reply = host.ask(&request())?;
+        }
+        certificates_in(reply).map(|ders| parsed(&ders)).ok_or_else(process::out_of_order)
+    }
+
+    fn release(&self) {
+        self.host().release();
+    }
+}
+
+/// Where the host's program may be: beside ours, or in `libexec` next to our `bin`.
+fn programs(ours: &Path) -> Vec<PathBuf> {
+    let folder = ours.parent().unwrap_or(Path::new("/"));
+    let libexec = folder.parent().unwrap_or(folder).join("libexec/keyanchor");
+    [folder, &libexec].map(|folder| folder.join("keyanchor-pkcs11")).into()
+}

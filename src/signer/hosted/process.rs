@@ -1,0 +1,214 @@
+//! The process of a device host: started, spoken to with a deadline on every answer, told what
+//! killed it, and never left behind.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::debug;
+
+use super::{Error, Settings, programs};
+use crate::deadline::{Deadline, PERSON};
+use crate::secret::Secret;
+use crate::wire::frame::{self, Frame};
+use crate::wire::{Notice, Open, PinSources, Reply, Request, VERSION};
+
+/// How long one function of a device may take.
+const CALL: Duration = Duration::from_secs(10);
+/// How long a host may wait for other processes that use the same device: less than [`CALL`], so
+/// that it can still say so.
+const PATIENCE: Duration = Duration::from_secs(9);
+/// How long a host may take to end once it is told to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A running host.
+pub(super) struct Host {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    replies: Receiver<Reply>,
+    module: PathBuf,
+    function: String,
+    deadline: Deadline,
+}
+
+impl Host {
+    /// Starts a host and has it load a module.
+    pub(super) fn start(
+        module: &Path,
+        settings: &Settings,
+        pin: PinSources,
+        value: Option<&Secret>,
+    ) -> Result<Self, Error> {
+        let mut child = spawn(settings.debug)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(out_of_order());
+        };
+        let mut host = Self {
+            child,
+            stdin: Some(stdin),
+            replies: listen(stdout),
+            module: module.into(),
+            function: "its start".to_owned(),
+            deadline: settings.deadline.clone(),
+        };
+        host.greet()?;
+        let patience = PATIENCE.min(settings.deadline.left());
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
+        host.write(|stdin| {
+            frame::write(stdin, &Request::Open(Open { module: module.into(), patience, pin }))?;
+            value.map_or(Ok(()), |value| frame::write_secret(stdin, value))
+        })?;
+        match host.answer()? {
+            Reply::Opened => Ok(host),
+            _ => Err(out_of_order()),
+        }
+    }
+
+    /// Sends a request and waits for its answer. A failure is an error.
+    pub(super) fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
+        self.write(|stdin| frame::write(stdin, request))?;
+        self.answer()
+    }
+
+    /// Lets the host end; what it still has to do it does while we go on.
+    pub(super) fn release(&mut self) {
+        self.stdin = None;
+    }
+
+    fn greet(&mut self) -> Result<(), Error> {
+        match self.answer()? {
+            Reply::Hello { version } if version == VERSION => Ok(()),
+            Reply::Hello { version } => {
+                let reason = format!("it is of version {version}, and keyanchor of {VERSION}");
+                Err(Error::Unfit { reason })
+            }
+            _ => Err(out_of_order()),
+        }
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut ChildStdin) -> io::Result<()>) -> Result<(), Error> {
+        let stdin = self.stdin.as_mut().ok_or_else(out_of_order)?;
+        // Where the host has died the answer tells why.
+        match write(stdin) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Unfit {
+                reason: error.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for an answer. Each function that is announced has its own time; a person's time is
+    /// not counted against the run.
+    fn answer(&mut self) -> Result<Reply, Error> {
+        let mut waiting: Option<Instant> = None;
+        loop {
+            let time = if waiting.is_some() { PERSON } else { CALL.min(self.deadline.left()) };
+            match self.replies.recv_timeout(time) {
+                Ok(Reply::Failed(failure)) => return Err(failure.into()),
+                Ok(Reply::Notice(Notice::Calling(function))) => {
+                    debug!("{}: {function}", self.module.display());
+                    self.function = function;
+                }
+                Ok(Reply::Notice(Notice::Waiting)) => waiting = Some(Instant::now()),
+                Ok(Reply::Notice(Notice::Resumed)) => {
+                    let since = waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
+                    self.deadline.forgive(since);
+                }
+                Ok(reply) => return Ok(reply),
+                Err(RecvTimeoutError::Timeout) if waiting.is_some() => {
+                    return Err(Error::NobodyAnswered { waited: PERSON });
+                }
+                Err(RecvTimeoutError::Timeout) => return Err(self.hung(time)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.crashed()),
+            }
+        }
+    }
+
+    fn hung(&mut self, waited: Duration) -> Error {
+        // It may not even react to the end of its stdin; Drop would wait for that.
+        let _ = self.child.kill();
+        let waited = Duration::from_millis(u64::try_from(waited.as_millis()).unwrap_or(0));
+        Error::Hung { module: self.module.clone(), function: self.function.clone(), waited }
+    }
+
+    fn crashed(&mut self) -> Error {
+        self.stdin = None;
+        let how = match self.ended(GRACE).map(how) {
+            Some(how) => how,
+            None => "closed its pipe".to_owned(),
+        };
+        Error::Crashed { module: self.module.clone(), how, function: self.function.clone() }
+    }
+
+    /// Waits for the process to end; the end of its stdout comes first and needs no polling.
+    fn ended(&mut self, grace: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + grace;
+        while let Ok(_late) = self.replies.recv_timeout(until.saturating_duration_since(Instant::now())) {}
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Err(_) => return None,
+                Ok(None) if Instant::now() >= until => return None,
+                Ok(None) => thread::sleep(Duration::from_micros(200)),
+            }
+        }
+    }
+}
+
+/// The end of stdin ends the host, which needs a moment for C_Finalize. If it takes longer than
+/// the grace it is killed: no process stays behind.
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.stdin = None;
+        if self.ended(GRACE).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A host that speaks out of order is of another build, or not one of ours.
+pub(super) fn out_of_order() -> Error {
+    Error::Unfit { reason: "it answers out of order".to_owned() }
+}
+
+fn spawn(debug: bool) -> Result<Child, Error> {
+    let ours = std::env::current_exe().unwrap_or_default();
+    let tried = programs(&ours);
+    let Some(program) = tried.iter().find(|path| path.is_file()) else {
+        return Err(Error::NotInstalled { tried });
+    };
+    let stderr = if debug { Stdio::inherit() } else { Stdio::null() };
+    Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .map_err(|error| Error::Unfit { reason: format!("{}: {error}", program.display()) })
+}
+
+/// Reads replies on a thread of its own: a pipe has no time-out.
+fn listen(mut stdout: ChildStdout) -> Receiver<Reply> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        while let Ok(Some(Frame::Message(json))) = frame::read(&mut stdout) {
+            let Ok(reply) = serde_json::from_slice(&json) else { return };
+            if sender.send(reply).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn how(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("crashed (signal {signal})"),
+        (None, Some(code)) => format!("ended its process (status {code})"),
+        (None, None) => "ended its process".to_owned(),
+    }
+}
