@@ -6,13 +6,20 @@
 #![deny(unsafe_code)]
 
 pub mod certificate;
+pub mod cli;
+pub mod credentials;
 pub mod deadline;
+pub mod device;
+pub mod error;
+pub mod exchange;
 #[cfg(feature = "pkcs11")]
 pub mod host;
+pub mod identity;
 pub mod key;
+pub mod output;
 pub mod paths;
-pub mod secret;
-pub mod device;
 pub mod prompt;
+pub mod secret;
 pub mod signer;
+pub mod timing;
 pub mod wire;

@@ -187,9 +187,23 @@ fn point_curve(oid: spki::Result<ObjectIdentifier>, point: &[u8]) -> Result<Curv
     Ok(curve)
 }
 
+/// Kinds of keys that people do have, by the names that they know.
+const OTHERS: [(&str, &str); 9] = [
+    ("1.2.840.10040.4.1", "DSA"),
+    ("1.2.840.113549.1.1.10", "RSASSA-PSS"),
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
+    ("1.3.132.0.10", "secp256k1"),
+    ("1.3.132.0.33", "P-224"),
+    ("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
+    ("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
+    ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
+];
+
 fn unsupported(oid: ObjectIdentifier) -> PublicKeyError {
-    let name = const_oid::db::DB.by_oid(&oid).map_or_else(|| oid.to_string(), Into::into);
-    PublicKeyError::Unsupported(name)
+    let oid = oid.to_string();
+    let known = OTHERS.iter().find(|(known, _)| *known == oid);
+    PublicKeyError::Unsupported(known.map_or(oid.clone(), |(_, name)| (*name).to_owned()))
 }
 
 impl Curve {

@@ -19,7 +19,6 @@ pub(super) struct View<'a> {
 /// A public key, a private key or a certificate, as far as it can be seen.
 #[derive(Clone)]
 pub(super) struct Object {
-    pub(super) handle: ObjectHandle,
     pub(super) label: Option<String>,
     pub(super) id: Vec<u8>,
     pub(super) public_key: Option<PublicKey>,
@@ -90,7 +89,7 @@ impl View<'_> {
             ObjectClass::CERTIFICATE => &[Label, Id, Value],
             _ => &[Label, Id, Modulus, PublicExponent, EcParams, EcPoint],
         };
-        let mut object = Object { handle, label: None, id: vec![], public_key: None, der: None };
+        let mut object = Object { label: None, id: vec![], public_key: None, der: None };
         let (mut modulus, mut exponent, mut curve, mut point) = (None, None, None, None);
         for attribute in self.read(handle, types)? {
             match attribute {

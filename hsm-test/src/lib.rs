@@ -1,0 +1,15 @@
+//! The device lab of keyanchor: what stands in for hardware and for AWS in its tests.
+//!
+//! It knows devices and AWS but not the product: no line is shared, and signatures are judged by OpenSSL, which the
+//! product does not use. Everything here belongs to a guard that cleans up when it is dropped. A lab that cannot be
+//! set up is a failed test, so these functions panic with a sentence instead of returning an error.
+
+pub mod openssl;
+pub mod pem;
+pub mod pki;
+pub mod server;
+pub mod softhsm;
+
+mod files;
+mod target;
+mod tool;

@@ -1,0 +1,184 @@
+//! A SoftHSM2 token directory per test: SoftHSM with its file store is not safe for several processes at once.
+//!
+//! A provisioned one is a copy of a template that `softhsm/provision.sh` has made, the script of the README's quick
+//! start; a copy costs milliseconds where the script takes a second.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::files::{create_directory, read, write};
+use crate::pki::Pki;
+use crate::{target, tool};
+
+mod template;
+
+/// One token directory with its configuration, removed when dropped.
+#[derive(Debug)]
+pub struct SoftHsm {
+    directory: TempDir,
+}
+
+impl SoftHsm {
+    /// The PIN of every token here.
+    pub const PIN: &'static str = "648219";
+    /// The security officer's PIN of every token here.
+    pub const SO_PIN: &'static str = "73519482";
+
+    /// A token `lab` with the keys `laptop`, `rsa2048`, `p384` and `always`, their certificates and their PKI.
+    ///
+    /// # Panics
+    /// When `softhsm/provision.sh` cannot do its work.
+    pub fn provisioned() -> Self {
+        let hsm = Self { directory: fresh_directory() };
+        template::copy_to(hsm.dir());
+        hsm.configure();
+        hsm
+    }
+
+    /// An initialised token `lab` without objects, and no PKI.
+    ///
+    /// # Panics
+    /// When SoftHSM2 or pkcs11-tool is not installed.
+    pub fn empty() -> Self {
+        let hsm = Self { directory: fresh_directory() };
+        create_directory(&hsm.dir().join("tokens"));
+        hsm.configure();
+        write(&hsm.pin_file(), &format!("{}\n", Self::PIN));
+        hsm.add_token("lab");
+        hsm
+    }
+
+    /// The directory that holds everything.
+    pub fn dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The value for `SOFTHSM2_CONF`.
+    pub fn conf(&self) -> PathBuf {
+        self.dir().join("softhsm2.conf")
+    }
+
+    /// A file with the PIN and a newline, mode 0600.
+    pub fn pin_file(&self) -> PathBuf {
+        self.dir().join("pin")
+    }
+
+    /// SoftHSM's PKCS#11 module.
+    ///
+    /// # Panics
+    /// When it is not installed.
+    pub fn module() -> PathBuf {
+        let named = std::env::var_os("SOFTHSM2_MODULE").map(PathBuf::from);
+        let usual = PathBuf::from("/usr/lib/softhsm/libsofthsm2.so");
+        let architectures = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        let others = architectures.map(|entry| entry.path().join("softhsm/libsofthsm2.so"));
+        named
+            .into_iter()
+            .chain([usual])
+            .chain(others)
+            .find(|path| path.is_file())
+            .expect("the lab needs libsofthsm2.so: apt-get install softhsm2")
+    }
+
+    /// The leaf certificate of a provisioned key, PEM.
+    pub fn certificate(&self, label: &str) -> PathBuf {
+        self.dir().join(format!("certs/{label}.pem"))
+    }
+
+    /// The leaf certificate of a provisioned key and the intermediate, PEM.
+    pub fn chain(&self, label: &str) -> PathBuf {
+        self.dir().join(format!("certs/{label}-chain.pem"))
+    }
+
+    /// The PKI that issued the certificates of a provisioned token.
+    pub fn pki(&self) -> Pki {
+        Pki::load(&self.dir().join("ca"))
+    }
+
+    /// What a process that shall see this token needs in its environment.
+    pub fn command_env(&self) -> Vec<(String, OsString)> {
+        vec![("SOFTHSM2_CONF".into(), self.conf().into())]
+    }
+
+    /// Generates a signing key that cannot be exported; the type is pkcs11-tool's, like `EC:secp521r1` or `rsa:4096`.
+    pub fn generate(&self, label: &str, id_hex: &str, key_type: &str) {
+        let arguments = ["--keypairgen", "--key-type", key_type, "--id", id_hex, "--label", label, "--usage-sign"];
+        tool::run(self.unlocked().args(arguments));
+    }
+
+    /// Puts a certificate, DER or PEM, on the token.
+    pub fn import_certificate(&self, path: &Path, label: &str, id_hex: &str) {
+        let der = self.dir().join("imported.der");
+        tool::run(Command::new("openssl").args(["x509", "-outform", "DER", "-in"]).arg(path).arg("-out").arg(&der));
+        let object = ["--type", "cert", "--id", id_hex, "--label", label];
+        tool::run(self.unlocked().arg("--write-object").arg(&der).args(object));
+    }
+
+    /// The public key object of that label as a PEM SubjectPublicKeyInfo.
+    pub fn public_key_pem(&self, label: &str) -> String {
+        let file = self.dir().join("exported.pem");
+        let mut command = self.command("p11tool");
+        command.env("GNUTLS_PIN", Self::PIN).arg("--provider").arg(Self::module()).arg("--login");
+        // pkcs11-tool 0.23 cannot read P-384 keys, and p11tool sleeps for three seconds without --outfile
+        command.arg("--export-pubkey").arg(format!("pkcs11:token=lab;object={label};type=public"));
+        tool::run(command.arg("--outfile").arg(&file));
+        read(&file)
+    }
+
+    /// Initialises one more token, with the same PIN.
+    pub fn add_token(&self, label: &str) {
+        let tokens = fs::read_dir(self.dir().join("tokens")).expect("the token directory is there").count();
+        // SoftHSM always offers one blank token more, in the last slot
+        let slot = tokens.to_string();
+        let so_pin = ["--so-pin", "env:LAB_SO_PIN"];
+        tool::run(self.pkcs11_tool().args(["--init-token", "--slot-index", &slot, "--label", label]).args(so_pin));
+        let set_pin = ["--login", "--login-type", "so", "--init-pin", "--new-pin", "env:LAB_PIN"];
+        tool::run(self.pkcs11_tool().args(["--token-label", label]).args(set_pin).args(so_pin));
+    }
+
+    /// Deletes the public key object, as some provisioning tools leave tokens.
+    pub fn delete_public_key(&self, label: &str) {
+        tool::run(self.unlocked().args(["--delete-object", "--type", "pubkey", "--label", label]));
+    }
+
+    /// A command that sees this token.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("SOFTHSM2_CONF", self.conf());
+        command
+    }
+
+    fn pkcs11_tool(&self) -> Command {
+        let mut command = self.command("pkcs11-tool");
+        // through the environment: other users can read a command line
+        command.env("LAB_PIN", Self::PIN).env("LAB_SO_PIN", Self::SO_PIN);
+        command.arg("--module").arg(Self::module());
+        command
+    }
+
+    fn unlocked(&self) -> Command {
+        let mut command = self.pkcs11_tool();
+        command.args(["--token-label", "lab", "--login", "--pin", "env:LAB_PIN"]);
+        command
+    }
+
+    /// Points the configuration at this directory.
+    fn configure(&self) {
+        let tokens = self.dir().join("tokens");
+        let settings = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+            tokens.display()
+        );
+        write(&self.conf(), &settings);
+    }
+}
+
+fn fresh_directory() -> TempDir {
+    let parent = target::directory().join("lab");
+    create_directory(&parent);
+    tempfile::Builder::new().prefix("softhsm-").tempdir_in(&parent).expect("the target directory is writable")
+}

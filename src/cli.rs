@@ -1,0 +1,55 @@
+//! The command line: one verb a file. What was typed becomes values once, here, and errors about
+//! it name the option.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+pub mod credential_process;
+mod log;
+mod usage;
+mod value;
+
+pub use usage::Parsed;
+
+/// AWS credentials from a private key that cannot leave its device.
+#[derive(Parser)]
+#[command(name = "keyanchor", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    CredentialProcess(Box<credential_process::Options>),
+}
+
+impl Cli {
+    /// Reads the arguments, the program's name first.
+    #[must_use]
+    pub fn read(arguments: impl Iterator<Item = OsString>) -> Parsed<Self> {
+        usage::parsed(Self::try_parse_from(arguments))
+    }
+
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    pub fn run(self) -> Result<(), Error> {
+        match self.verb {
+            Verb::CredentialProcess(options) => credential_process::run(*options),
+        }
+    }
+}
+
+/// A warning, which only a person can use: an SDK would show it with each call.
+fn warn(text: &str) {
+    if io::stderr().is_terminal() {
+        // Nobody can be told where stderr is closed.
+        let _ = writeln!(io::stderr(), "keyanchor: warning: {text}");
+    }
+}

@@ -1,0 +1,70 @@
+//! clap's errors in our form: what is wrong, and the nearest right thing, in three lines at most.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::error::{Error, Usage};
+
+/// What became of the arguments.
+pub enum Parsed<T> {
+    /// They are right.
+    Arguments(T),
+    /// They ask for help or the version: text for stdout.
+    Text(String),
+    /// They are wrong.
+    Wrong(Error),
+}
+
+pub(super) fn parsed<T>(result: Result<T, clap::Error>) -> Parsed<T> {
+    match result {
+        Ok(arguments) => Parsed::Arguments(arguments),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Parsed::Text(error.render().to_string())
+            }
+            _ => Parsed::Wrong(usage(&error).into()),
+        },
+    }
+}
+
+fn usage(error: &clap::Error) -> Usage {
+    let named = |kind| words(error, kind).join(", ");
+    let argument = named(ContextKind::InvalidArg);
+    let what = match error.kind() {
+        ErrorKind::ArgumentConflict => match named(ContextKind::PriorArg) {
+            prior if prior.is_empty() || prior == argument => {
+                format!("{argument} cannot be given twice")
+            }
+            prior => format!("{argument} cannot be given together with {prior}"),
+        },
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command is given".to_owned()
+        }
+        ErrorKind::InvalidSubcommand => {
+            format!("there is no command '{}'", named(ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::InvalidValue | ErrorKind::NoEquals | ErrorKind::WrongNumberOfValues => {
+            format!("{argument} has no value")
+        }
+        ErrorKind::MissingRequiredArgument => format!("missing: {argument}"),
+        ErrorKind::UnknownArgument => format!("there is no option '{argument}'"),
+        _ => "the command line cannot be understood".to_owned(),
+    };
+    let nearest = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
+        .into_iter()
+        .flat_map(|kind| words(error, kind))
+        .next();
+    let hint = nearest.map_or_else(
+        || "see keyanchor credential-process --help".to_owned(),
+        |nearest| format!("did you mean {nearest}?"),
+    );
+    Usage { what, cause: None, hint: Some(hint) }
+}
+
+/// Names only: the values of options may be secret, and are in other kinds of context.
+fn words(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(word)) => vec![word.clone()],
+        Some(ContextValue::Strings(words)) => words.clone(),
+        _ => Vec::new(),
+    }
+}

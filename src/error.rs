@@ -1,0 +1,180 @@
+//! The one type that unites the edges' errors, and what a person and a program get of each: at
+//! most three lines on stderr, and an exit code by class.
+
+use std::fmt;
+use std::io;
+
+use crate::{exchange, identity, signer};
+
+mod cloud;
+mod device;
+mod pair;
+
+/// Longest line that is printed, in characters: three of them stay below 1 KiB.
+const LONGEST_LINE: usize = 320;
+
+/// Everything that can end a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cloud edge.
+    #[error(transparent)]
+    Exchange(exchange::Error),
+    /// The pair of key and certificate.
+    #[error(transparent)]
+    Identity(identity::Error),
+    /// stdout was closed or full.
+    #[error("the credentials could not be written to stdout")]
+    Output(io::Error),
+    /// The hardware edge.
+    #[error(transparent)]
+    Signer(signer::Error),
+    /// The command line.
+    #[error("{}", .0.what)]
+    Usage(Usage),
+}
+
+/// What is wrong with the command line or the environment.
+#[derive(Debug)]
+pub struct Usage {
+    /// What is wrong.
+    pub what: String,
+    /// Why.
+    pub cause: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// The class of an error is its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The command line.
+    Usage = 2,
+    /// Key, token, local files.
+    Local = 3,
+    /// PIN or authorisation.
+    Pin = 4,
+    /// The remote side.
+    Remote = 5,
+    /// Something did not answer in time.
+    Deadline = 6,
+}
+
+/// What is told of an error.
+pub struct Report {
+    class: Class,
+    error: String,
+    cause: Option<String>,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// What is told of it.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        match self {
+            Self::Exchange(exchange::Error::Identity(error)) => pair::report(error),
+            Self::Exchange(error) => cloud::report(error),
+            Self::Identity(error) => pair::report(error),
+            Self::Signer(error) => device::report(error),
+            Self::Output(error) => Report::new(Class::Local, self).cause(crate::paths::reason(error)),
+            Self::Usage(usage) => {
+                let report = Report::new(Class::Usage, &usage.what);
+                Report { cause: usage.cause.clone(), hint: usage.hint.clone(), ..report }
+            }
+        }
+    }
+}
+
+impl Report {
+    fn new(class: Class, error: impl fmt::Display) -> Self {
+        Self { class, error: error.to_string(), cause: None, hint: None }
+    }
+
+    fn cause(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        self.class as u8
+    }
+}
+
+/// The three lines, without a line break at the end.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keyanchor: error: {}", harmless(&self.error))?;
+        for (name, text) in [("cause", &self.cause), ("hint", &self.hint)] {
+            if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
+                write!(f, "\nkeyanchor: {name}: {}", harmless(text))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Labels, paths and messages are foreign text: control characters are escaped, and what is too
+/// long is cut.
+fn harmless(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+        if out.chars().count() >= LONGEST_LINE {
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+/// `a`, `a, b`: a list for people; nothing that is in it can end the list.
+fn listed(items: &[String]) -> String {
+    items.join(", ")
+}
+
+impl From<exchange::Error> for Error {
+    fn from(error: exchange::Error) -> Self {
+        Self::Exchange(error)
+    }
+}
+
+impl From<identity::Error> for Error {
+    fn from(error: identity::Error) -> Self {
+        Self::Identity(error)
+    }
+}
+
+impl From<signer::Error> for Error {
+    fn from(error: signer::Error) -> Self {
+        Self::Signer(error)
+    }
+}
+
+impl From<Usage> for Error {
+    fn from(usage: Usage) -> Self {
+        Self::Usage(usage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_reach_the_terminal_or_flood_it() {
+        let report = Report::new(Class::Local, "a\x1b[2J\nb").cause("x".repeat(5000)).hint("");
+        let text = report.to_string();
+        assert!(text.starts_with("keyanchor: error: a\\u{1b}[2J\\nb\nkeyanchor: cause: xxx"), "{text}");
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.len() < 1024);
+    }
+}

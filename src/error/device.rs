@@ -1,0 +1,129 @@
+//! What is told when a key, a token or its host fails.
+
+use std::path::PathBuf;
+
+use super::{Class, Report, listed};
+use crate::signer::Error;
+use crate::wire::Failure;
+use crate::wire::failure::Tries;
+
+const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
+const UNBLOCK: &str = "unblock it with the PUK or the security officer's PIN, in the token's own tool";
+
+pub(super) fn report(error: &Error) -> Report {
+    match error {
+        Error::Crashed { .. } => Report::new(Class::Local, error)
+            .hint("the module is at fault; try a newer version of it, or run with --debug to see its calls"),
+        Error::Device(failure) => of_failure(failure),
+        Error::Hung { .. } => Report::new(Class::Deadline, error)
+            .cause("its device host was ended")
+            .hint("check the token and the service that the module talks to"),
+        Error::KeyFile { path, reason } => Report::new(Class::Local, error)
+            .cause(without(reason, path))
+            .hint("give a PEM file with a PKCS#8, SEC1 or PKCS#1 key that only you can read (chmod 600)"),
+        Error::Module { module, reason } => Report::new(Class::Local, error)
+            .cause(without(reason, module))
+            .hint("the module and all folders above it must belong to root or to you, and be writable by nobody else"),
+        Error::NoModule => Report::new(Class::Local, error).hint(NAME_THE_MODULE),
+        Error::NobodyAnswered { .. } => Report::new(Class::Deadline, error)
+            .hint("run it again, or put the PIN into a file and name it with pin-source"),
+        Error::NoPublicKey { .. } => Report::new(Class::Local, error)
+            .cause("neither a public key nor a certificate is beside it")
+            .hint("give the certificate with --certificate"),
+        Error::NotInstalled { tried } => {
+            let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
+            Report::new(Class::Local, error)
+                .cause(format!("tried {}", listed(&tried)))
+                .hint("install keyanchor-pkcs11 beside keyanchor")
+        }
+        Error::Unfit { reason } => Report::new(Class::Local, error)
+            .cause(reason)
+            .hint("reinstall keyanchor: all its programs must be of one version"),
+        Error::Unsupported { source, .. } => Report::new(Class::Local, error)
+            .cause(source.to_string())
+            .hint("the service takes RSA keys from 2048 bits, and EC keys on P-256, P-384 and P-521"),
+    }
+}
+
+/// The path is in the first line already.
+fn without(reason: &str, path: &PathBuf) -> String {
+    let named = format!("{}: ", path.display());
+    reason.strip_prefix(&named).unwrap_or(reason).to_owned()
+}
+
+fn of_failure(failure: &Failure) -> Report {
+    match failure {
+        Failure::Ambiguous { what, candidates, .. } => Report::new(Class::Local, failure)
+            .cause(listed(candidates))
+            .hint(match what.as_str() {
+                "modules" => "name the module with --pkcs11-lib".to_owned(),
+                "certificates" => "give the URI of one of them with --certificate".to_owned(),
+                _ => "give the URI of one of them with --key".to_owned(),
+            }),
+        Failure::Busy { .. } => Report::new(Class::Deadline, failure)
+            .hint("end the other process, or allow more time with --timeout"),
+        Failure::Call { function, code, meaning, .. } => Report::new(Class::Local, failure)
+            .cause(format!("{code}: {meaning}"))
+            .hint(format!("check the token with its own tool; --debug shows the calls before {function}")),
+        Failure::Key { reason, .. } => Report::new(Class::Local, failure)
+            .cause(reason)
+            .hint("look at the token's objects with its own tool, or with pkcs11-tool --list-objects --login"),
+        Failure::Lock { reason } => Report::new(Class::Local, failure)
+            .cause(reason)
+            .hint("remove it, or name another folder with KEYANCHOR_RUNTIME_DIR"),
+        Failure::Module { reason, .. } => Report::new(Class::Local, failure)
+            .cause(reason)
+            .hint("give the path of a PKCS#11 module for this system with --pkcs11-lib"),
+        Failure::NoObject { what, present, .. } => Report::new(Class::Local, failure)
+            .cause(if present.is_empty() {
+                format!("no {what} can be seen on the token")
+            } else {
+                format!("the token has {}", listed(present))
+            })
+            .hint("correct object or id in the URI; labels are compared exactly"),
+        Failure::NoToken { present, .. } => of_tokens(failure, present),
+        Failure::Protocol => Report::new(Class::Local, failure)
+            .hint("reinstall keyanchor: all its programs must be of one version"),
+        _ => of_pin(failure),
+    }
+}
+
+fn of_tokens(failure: &Failure, present: &[String]) -> Report {
+    let report = Report::new(Class::Local, failure);
+    if present.is_empty() {
+        return report.cause("no token is present").hint("insert the token, or check its driver and configuration");
+    }
+    let quoted: Vec<_> = present.iter().map(|label| format!("'{label}'")).collect();
+    let tokens = if quoted.len() == 1 { "token present" } else { "tokens present" };
+    report
+        .cause(format!("{tokens}: {}", listed(&quoted)))
+        .hint("insert the right token, or correct the URI; labels are compared exactly")
+}
+
+fn of_pin(failure: &Failure) -> Report {
+    let report = Report::new(Class::Pin, failure);
+    match failure {
+        Failure::NoTerminal { .. } => report
+            .cause("no PIN source is configured, and nobody can be asked here")
+            .hint("put the PIN into a file only you can read and add ?pin-source=/path to the URI, or set KEYANCHOR_PIN_FILE"),
+        Failure::PinAtLastTry { .. } => report
+            .cause("a wrong PIN would lock the token, so nothing was tried")
+            .hint("check the PIN, then run once with --use-last-try"),
+        Failure::PinCancelled { .. } => report.hint("run it again and type the PIN, or give it with pin-source"),
+        Failure::PinLocked { .. } => report.cause("nothing was tried").hint(UNBLOCK),
+        Failure::PinSource { reason, .. } => report
+            .cause(format!("{reason}; nothing was tried"))
+            .hint("the file holds the PIN and nothing else, and only you can read it (chmod 600)"),
+        Failure::PinWrong { origin, tries, .. } => {
+            let left = match tries {
+                Tries::Few => "few tries are left",
+                Tries::None => "it is locked now",
+                Tries::One => "one try is left",
+                Tries::Unknown => "the token does not say how many tries are left",
+            };
+            let hint = if *tries == Tries::None { UNBLOCK } else { "correct the PIN before the next run: each run uses up one try" };
+            report.cause(format!("the PIN is from {origin}; {left}")).hint(hint)
+        }
+        _ => report,
+    }
+}

@@ -1,0 +1,236 @@
+//! HTTPS as every exchange needs it: which roots count, no redirects, a limit on every answer, and
+//! a few more attempts where the same request may be sent again.
+
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tracing::debug;
+use zeroize::Zeroizing;
+
+use super::Error;
+use super::endpoint::Endpoint;
+use crate::deadline::Deadline;
+use crate::paths;
+
+/// How long TCP and TLS may take to be set up.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+/// Longest file of CA certificates that is read, in bytes.
+const LONGEST_BUNDLE: u64 = 8 * 1024 * 1024;
+/// How often a request is sent in all.
+const ATTEMPTS: u32 = 3;
+/// A signed request may be sent again while it is younger than this.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// Which CA certificates vouch for servers.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    /// These and no others (`--ca-bundle`, `AWS_CA_BUNDLE`).
+    pub only: Option<PathBuf>,
+    /// These and the system's (`--ca-file`).
+    pub also: Option<PathBuf>,
+}
+
+/// A client for one endpoint. Making it reads the roots and seeds the random generator, which
+/// takes longer than the rest: make it on a thread while a device is busy.
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: Endpoint,
+}
+
+/// An answer with its whole body.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; it may hold credentials.
+    pub body: Zeroizing<Vec<u8>>,
+    /// How far the server's clock is ahead of ours, in seconds, by its Date header.
+    pub clock_ahead: Option<i64>,
+}
+
+impl Client {
+    /// Makes a client.
+    ///
+    /// # Errors
+    /// When the CA certificates cannot be read, or there are none.
+    pub fn new(endpoint: Endpoint, roots: &Roots) -> Result<Self, Error> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Roots { reason: error.to_string() })?
+            .with_root_certificates(roots.load()?)
+            .with_no_client_auth();
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT)
+            .https_only(!endpoint.is_loopback())
+            .user_agent(concat!("keyanchor/", env!("CARGO_PKG_VERSION")));
+        if endpoint.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| Error::Roots { reason: chain(&error) })?;
+        Ok(Self { http, endpoint })
+    }
+
+    /// Sends a POST until it is answered with anything but a wish to be asked again: connection
+    /// errors, 429 and 5xx are tried again, and the last answer counts.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or time runs out.
+    pub async fn post(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        deadline: &Deadline,
+    ) -> Result<Answer, Error> {
+        let start = Instant::now();
+        for attempt in 1.. {
+            let sending = self.send(path, headers, body);
+            let answer = tokio::time::timeout(deadline.left(), sending).await;
+            let answer = answer.unwrap_or_else(|_| Err(self.timed_out(deadline)));
+            let pause = match &answer {
+                Ok(answer) if answer.status == 429 || answer.status >= 500 => {
+                    retry_after(&answer.headers).unwrap_or_else(|| jitter(attempt))
+                }
+                Err(Error::Unreachable { .. }) if !deadline.passed() => jitter(attempt),
+                _ => return answer,
+            };
+            let stale = start.elapsed() + pause >= FRESH;
+            if attempt >= ATTEMPTS || stale || pause >= deadline.left() {
+                return answer;
+            }
+            debug!("attempt {attempt} failed, the next in {pause:?}");
+            tokio::time::sleep(pause).await;
+        }
+        Err(self.timed_out(deadline))
+    }
+
+    async fn send(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Error> {
+        let url = self.endpoint.operation(path);
+        let request = self.http.post(url).headers(headers.clone()).body(body.to_vec());
+        let mut response = request.send().await.map_err(|error| self.failed(&error))?;
+        let clock_ahead = clock_ahead(response.headers());
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
+            if body.len() + chunk.len() > LONGEST_ANSWER {
+                return Err(self.unusable(&format!("it is longer than {LONGEST_ANSWER} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, headers, body, clock_ahead })
+    }
+
+    /// An answer that does not make sense.
+    #[must_use]
+    pub fn unusable(&self, reason: &str) -> Error {
+        Error::Answer { host: self.endpoint.host(), reason: reason.to_owned() }
+    }
+
+    fn timed_out(&self, deadline: &Deadline) -> Error {
+        Error::TimedOut { host: self.endpoint.host(), waited: deadline.allowed() }
+    }
+
+    /// TLS failures are final: the certificate will be the same at the next attempt.
+    fn failed(&self, error: &reqwest::Error) -> Error {
+        let host = self.endpoint.host();
+        if error.is_connect() && error.is_timeout() {
+            return Error::TimedOut { host, waited: CONNECT };
+        }
+        let reason = chain(error);
+        if is_tls(error) { Error::Insecure { host, reason } } else { Error::Unreachable { host, reason } }
+    }
+}
+
+impl Roots {
+    fn load(&self) -> Result<RootCertStore, Error> {
+        let mut store = RootCertStore::empty();
+        if let Some(only) = &self.only {
+            add(&mut store, only)?;
+            return Ok(store);
+        }
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if let Some(also) = &self.also {
+            add(&mut store, also)?;
+        }
+        if store.is_empty() {
+            let reason = "the system has no CA certificates".to_owned();
+            return Err(Error::Roots { reason });
+        }
+        Ok(store)
+    }
+}
+
+fn add(store: &mut RootCertStore, path: &Path) -> Result<(), Error> {
+    let failed = |reason: String| Error::Roots { reason };
+    let pem = paths::read_public(path, LONGEST_BUNDLE).map_err(|error| failed(error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = certificates.map_err(|_| failed(format!("{}: not well-formed PEM", path.display())))?;
+    let (added, _) = store.add_parsable_certificates(certificates);
+    if added == 0 {
+        return Err(failed(format!("{}: no CA certificate in it", path.display())));
+    }
+    Ok(())
+}
+
+/// Full jitter below 0.1·2ⁿ s: many clients that fail together do not come back together.
+fn jitter(attempt: u32) -> Duration {
+    let mut random = [0; 4];
+    let noise = aws_lc_rs::rand::fill(&mut random).map_or(0.5, |()| {
+        f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX)
+    });
+    Duration::from_millis(100 * 2_u64.pow(attempt)).mul_f64(noise)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Seconds; half a round trip and the header's own rounding are within it.
+fn clock_ahead(headers: &HeaderMap) -> Option<i64> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    Some(theirs.as_second() - Timestamp::now().as_second())
+}
+
+/// reqwest's own text hides the cause: the innermost says most.
+fn chain(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    match innermost.downcast_ref::<std::io::Error>() {
+        Some(error) => paths::reason(error),
+        None => innermost.to_string(),
+    }
+}
+
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        // An I/O error shows what it wraps only by its own method, not as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>()) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}

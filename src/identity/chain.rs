@@ -1,0 +1,109 @@
+//! Which certificate is the key's, and which lead from it towards a trust anchor: by public key
+//! and by signature. Names decide nothing: a CA and its leaf may carry the same one.
+
+use std::time::SystemTime;
+
+use super::Error;
+use crate::certificate::Certificate;
+use crate::key::PublicKey;
+use crate::signer::{self, Place, Signer};
+
+/// The most that the service takes in X-Amz-X509-Chain.
+pub const LONGEST: usize = 5;
+
+/// The certificate of this key. Attestation certificates certify the same key and are left out;
+/// of several, those that are valid now count.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub fn leaf(found: &[Certificate], key: &PublicKey, now: SystemTime) -> Result<Certificate, Error> {
+    let mut fitting: Vec<&Certificate> = Vec::new();
+    for certificate in found.iter().filter(|c| c.certifies(key) && !c.is_attestation()) {
+        if !fitting.contains(&certificate) {
+            fitting.push(certificate);
+        }
+    }
+    if fitting.iter().any(|certificate| certificate.is_valid_at(now)) {
+        fitting.retain(|certificate| certificate.is_valid_at(now));
+    }
+    match (fitting.as_slice(), found) {
+        ([leaf], _) => Ok((*leaf).clone()),
+        ([], []) => Err(Error::NoCertificate { place: "beside the key".to_owned() }),
+        ([], [first, ..]) => Err(differs(first, key)),
+        (several, _) => {
+            Err(Error::Ambiguous { subjects: several.iter().map(|c| c.subject()).collect() })
+        }
+    }
+}
+
+/// The one certificate of a file that can only be the leaf, before any key is known: the file's
+/// only one, or the only one that is not a CA's.
+#[must_use]
+pub fn certain_leaf(found: &[Certificate]) -> Option<&Certificate> {
+    if let [only] = found {
+        return Some(only);
+    }
+    let mut leaves = found.iter().filter(|certificate| !certificate.is_ca());
+    leaves.next().filter(|_| leaves.next().is_none())
+}
+
+fn differs(certificate: &Certificate, key: &PublicKey) -> Error {
+    let subject = certificate.subject();
+    match certificate.public_key() {
+        Err(source) => Error::UnsupportedKey { subject, source },
+        Ok(certified) => Error::KeyDiffers {
+            certificate: format!("'{subject}' certifies a key of type {certified}"),
+            key: key.to_string(),
+        },
+    }
+}
+
+/// Goes up from the leaf with `issuer`, leaving the root out.
+pub fn above(
+    leaf: &Certificate,
+    issuer: &mut dyn FnMut(&Certificate) -> Option<Certificate>,
+) -> Vec<Certificate> {
+    let climbed = above_or_fail(leaf, &mut |of| Ok(issuer(of)));
+    climbed.unwrap_or_default()
+}
+
+/// The same where looking for an issuer can fail.
+///
+/// # Errors
+/// Those of `issuer`.
+pub fn above_or_fail(
+    leaf: &Certificate,
+    issuer: &mut dyn FnMut(&Certificate) -> Result<Option<Certificate>, signer::Error>,
+) -> Result<Vec<Certificate>, signer::Error> {
+    let mut chain = Vec::new();
+    let mut current = leaf.clone();
+    while chain.len() < LONGEST && !current.is_self_signed() {
+        let Some(next) = issuer(&current)? else { break };
+        if next == *leaf || chain.contains(&next) || next.is_self_signed() {
+            break;
+        }
+        chain.push(next.clone());
+        current = next;
+    }
+    Ok(chain)
+}
+
+/// The certificate of a pool that signed this one.
+#[must_use]
+pub fn issuer(of: &Certificate, pool: &[Certificate]) -> Option<Certificate> {
+    pool.iter().find(|candidate| *candidate != of && of.is_signed_by(candidate)).cloned()
+}
+
+/// The same on a token, which is asked by name; the signature still decides. `pool` keeps what was
+/// read.
+///
+/// # Errors
+/// When the token does not answer.
+pub fn issuer_on_token(
+    of: &Certificate,
+    signer: &dyn Signer,
+    pool: &mut Vec<Certificate>,
+) -> Result<Option<Certificate>, signer::Error> {
+    pool.extend(signer.certificates(&Place::Subject(of.issuer_der()))?);
+    Ok(issuer(of, pool))
+}
