@@ -175,4 +175,3 @@ impl PartialEq for Certificate {
 }
 
 impl Eq for Certificate {}
-

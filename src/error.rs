@@ -76,7 +76,9 @@ impl Error {
             Self::Exchange(error) => cloud::report(error),
             Self::Identity(error) => pair::report(error),
             Self::Signer(error) => device::report(error),
-            Self::Output(error) => Report::new(Class::Local, self).cause(crate::paths::reason(error)),
+            Self::Output(error) => {
+                Report::new(Class::Local, self).cause(crate::paths::reason(error))
+            }
             Self::Usage(usage) => {
                 let report = Report::new(Class::Usage, &usage.what);
                 Report { cause: usage.cause.clone(), hint: usage.hint.clone(), ..report }
@@ -173,7 +175,10 @@ mod tests {
     fn foreign_text_cannot_reach_the_terminal_or_flood_it() {
         let report = Report::new(Class::Local, "a\x1b[2J\nb").cause("x".repeat(5000)).hint("");
         let text = report.to_string();
-        assert!(text.starts_with("keyanchor: error: a\\u{1b}[2J\\nb\nkeyanchor: cause: xxx"), "{text}");
+        assert!(
+            text.starts_with("keyanchor: error: a\\u{1b}[2J\\nb\nkeyanchor: cause: xxx"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 2);
         assert!(text.len() < 1024);
     }

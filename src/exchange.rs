@@ -25,7 +25,11 @@ impl Exchange {
     ///
     /// # Errors
     /// When the device, the network or the service fails, or does not answer in time.
-    pub async fn credentials(&self, now: SystemTime, deadline: &Deadline) -> Result<Credentials, Error> {
+    pub async fn credentials(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<Credentials, Error> {
         match self {
             Self::RolesAnywhere(exchange) => exchange.credentials(now, deadline).await,
         }

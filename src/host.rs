@@ -26,7 +26,10 @@ const GRACE: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn run() -> ExitCode {
     if io::stdin().is_terminal() {
-        let told = writeln!(io::stderr(), "keyanchor-pkcs11: started by keyanchor, not by hand; see keyanchor --help");
+        let told = writeln!(
+            io::stderr(),
+            "keyanchor-pkcs11: started by keyanchor, not by hand; see keyanchor --help"
+        );
         return told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2));
     }
     keep_out_of_dumps();

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use crate::certificate::Certificate;
 use crate::key::public_key::{PublicKeyError, Scheme};
 use crate::paths;
-use crate::signer::{self, Place, Signer};
+use crate::signer::{self, Signer};
+use crate::wire::Wanted;
 
 pub mod chain;
 pub mod files;
@@ -92,7 +93,7 @@ impl Identity {
         now: SystemTime,
     ) -> Result<Self, Error> {
         let on_token = found.is_empty();
-        let found = if on_token { signer.certificates(&Place::BesideKey)? } else { found };
+        let found = if on_token { signer.certificates(&Wanted::BesideKey)? } else { found };
         let leaf = chain::leaf(&found, signer.public_key(), now)?;
         rules::check(&leaf, now)?;
         let mut pool: Vec<_> = pool.into_iter().chain(found).collect();
@@ -129,7 +130,8 @@ impl Identity {
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let scheme = self.scheme();
         let signature = self.signer.sign(scheme, message)?;
-        let verified = self.leaf.public_key().is_ok_and(|key| key.verifies(scheme, message, &signature));
+        let verified =
+            self.leaf.public_key().is_ok_and(|key| key.verifies(scheme, message, &signature));
         if verified { Ok(signature) } else { Err(Error::SignatureDiffers) }
     }
 

@@ -80,7 +80,10 @@ mod tests {
         assert!(matches!("PKCS11:token=x".parse(), Ok(KeyRef::Pkcs11(_))));
         assert!(matches!("/etc/key.pem".parse(), Ok(KeyRef::File(_))));
         assert!(matches!("tpmkey.pem".parse(), Ok(KeyRef::File(_))));
-        assert!(matches!("tpm:0x81000001".parse::<KeyRef>(), Err(KeyRefError::Scheme { scheme: "tpm" })));
+        assert!(matches!(
+            "tpm:0x81000001".parse::<KeyRef>(),
+            Err(KeyRefError::Scheme { scheme: "tpm" })
+        ));
         assert!(matches!("".parse::<KeyRef>(), Err(KeyRefError::Empty)));
     }
 }

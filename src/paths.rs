@@ -199,8 +199,14 @@ mod tests {
         let folder = folder();
         assert!(read_secret(&file(folder.path(), "a", 0o600), 10).is_ok());
         assert!(read_secret(&file(folder.path(), "b", 0o640), 10).is_ok());
-        assert!(matches!(read_secret(&file(folder.path(), "c", 0o644), 10), Err(Error::Unsafe { .. })));
-        assert!(matches!(read_secret(&file(folder.path(), "d", 0o602), 10), Err(Error::Unsafe { .. })));
+        assert!(matches!(
+            read_secret(&file(folder.path(), "c", 0o644), 10),
+            Err(Error::Unsafe { .. })
+        ));
+        assert!(matches!(
+            read_secret(&file(folder.path(), "d", 0o602), 10),
+            Err(Error::Unsafe { .. })
+        ));
     }
 
     #[test]

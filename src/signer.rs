@@ -6,8 +6,7 @@ use std::time::Duration;
 use crate::certificate::Certificate;
 use crate::deadline::Deadline;
 use crate::key::public_key::{PublicKey, PublicKeyError, Scheme};
-use crate::key::uri::{ObjectFilter, TokenFilter};
-use crate::wire::Failure;
+use crate::wire::{Failure, Wanted};
 
 pub mod file;
 pub mod hosted;
@@ -29,21 +28,10 @@ pub trait Signer: Send + Sync {
     ///
     /// # Errors
     /// When the device does not answer.
-    fn certificates(&self, wanted: &Place) -> Result<Vec<Certificate>, Error>;
+    fn certificates(&self, wanted: &Wanted) -> Result<Vec<Certificate>, Error>;
 
     /// No further signature is expected soon: the device is let go.
     fn release(&self);
-}
-
-/// Where on a device to look for certificates.
-#[derive(Clone, Debug)]
-pub enum Place {
-    /// Where a URI says.
-    At(Box<(TokenFilter, ObjectFilter)>),
-    /// Beside the key.
-    BesideKey,
-    /// Wherever the subject is this one, a DER Name.
-    Subject(Vec<u8>),
 }
 
 /// How device hosts are run.

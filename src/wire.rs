@@ -28,7 +28,7 @@ pub enum Request {
     /// Load the module and initialise it. Answered by [`Reply::Opened`].
     Open(Open),
     /// Find one private key. Answered by [`Reply::Selected`] or [`Reply::Hidden`].
-    Select(Select),
+    Select(Box<Select>),
     /// Read certificates. Answered by [`Reply::Certificates`] or [`Reply::Hidden`].
     Certificates(Wanted),
     /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
@@ -77,10 +77,10 @@ pub struct Select {
 }
 
 /// Which certificates.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Wanted {
-    /// Those that a URI names.
-    At(TokenFilter, ObjectFilter),
+    /// Those that a URI names, wherever the selected key is.
+    At(Box<(TokenFilter, ObjectFilter)>),
     /// Those beside the selected key: of its CKA_ID or, where there are none, all of its token.
     BesideKey,
     /// Those with this subject (a DER Name) on the token that was read last.

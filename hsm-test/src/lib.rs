@@ -4,6 +4,9 @@
 //! product does not use. Everything here belongs to a guard that cleans up when it is dropped. A lab that cannot be
 //! set up is a failed test, so these functions panic with a sentence instead of returning an error.
 
+#![deny(unsafe_code)]
+
+#[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;
 pub mod pem;
 pub mod pki;

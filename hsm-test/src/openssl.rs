@@ -95,7 +95,8 @@ impl Certificate {
         let c = crypto();
         // SAFETY: the integer belongs to the certificate, the number and both strings are ours and freed.
         unsafe {
-            let number = (c.ASN1_INTEGER_to_BN)((c.X509_get_serialNumber)(self.x509.as_ptr()), null_mut());
+            let number =
+                (c.ASN1_INTEGER_to_BN)((c.X509_get_serialNumber)(self.x509.as_ptr()), null_mut());
             let serial = Serial {
                 decimal: take_string((c.BN_bn2dec)(number)),
                 hex: take_string((c.BN_bn2hex)(number)).to_ascii_lowercase(),
@@ -108,7 +109,10 @@ impl Certificate {
     /// Whether the subject has at least one attribute.
     pub fn has_subject(&self) -> bool {
         // SAFETY: the name belongs to the certificate.
-        unsafe { (crypto().X509_NAME_entry_count)((crypto().X509_get_subject_name)(self.x509.as_ptr())) > 0 }
+        unsafe {
+            (crypto().X509_NAME_entry_count)((crypto().X509_get_subject_name)(self.x509.as_ptr()))
+                > 0
+        }
     }
 
     /// The first common name of the subject, at most 255 bytes of it.
@@ -117,7 +121,12 @@ impl Certificate {
         // SAFETY: the buffer is as long as we say, and the call ends it with a zero.
         let length = unsafe {
             let name = (crypto().X509_get_subject_name)(self.x509.as_ptr());
-            (crypto().X509_NAME_get_text_by_NID)(name, NID_COMMON_NAME, text.as_mut_ptr().cast::<c_char>(), 256)
+            (crypto().X509_NAME_get_text_by_NID)(
+                name,
+                NID_COMMON_NAME,
+                text.as_mut_ptr().cast::<c_char>(),
+                256,
+            )
         };
         let length = usize::try_from(length).ok()?;
         Some(String::from_utf8_lossy(&text[..length]).into_owned())
@@ -141,7 +150,13 @@ impl Certificate {
         // SAFETY: OpenSSL takes null for the answers that are not wanted.
         let known = unsafe {
             let x509 = self.x509.as_ptr();
-            (crypto().X509_get_signature_info)(x509, &raw mut digest, null_mut(), null_mut(), null_mut())
+            (crypto().X509_get_signature_info)(
+                x509,
+                &raw mut digest,
+                null_mut(),
+                null_mut(),
+                null_mut(),
+            )
         };
         known == 1 && NIDS_OF_WEAK_DIGESTS.contains(&digest)
     }
@@ -198,7 +213,13 @@ impl Certificate {
             let key = (c.X509_get0_pubkey)(self.x509.as_ptr());
             let context = (c.EVP_MD_CTX_new)();
             let verdict = !key.is_null()
-                && (c.EVP_DigestVerifyInit)(context, &raw mut key_context, (c.EVP_sha256)(), null_mut(), key) == 1
+                && (c.EVP_DigestVerifyInit)(
+                    context,
+                    &raw mut key_context,
+                    (c.EVP_sha256)(),
+                    null_mut(),
+                    key,
+                ) == 1
                 && (padding == Padding::Pkcs1
                     || (c.EVP_PKEY_CTX_set_rsa_padding)(key_context, RSA_PKCS1_PSS_PADDING) == 1)
                 && (c.EVP_DigestVerify)(
@@ -217,7 +238,12 @@ impl Certificate {
 
     /// Whether a path leads from this certificate over `untrusted` ones to the self-signed anchor, all of them valid
     /// at that moment. An error is OpenSSL's sentence.
-    pub fn chains_to(&self, anchor: &Certificate, untrusted: &[Certificate], at: SystemTime) -> Result<(), String> {
+    pub fn chains_to(
+        &self,
+        anchor: &Certificate,
+        untrusted: &[Certificate],
+        at: SystemTime,
+    ) -> Result<(), String> {
         let c = crypto();
         // SAFETY: store, context and stack are ours and freed; freeing the stack leaves its certificates alone, and
         // the store counts a reference of its own.
@@ -262,7 +288,14 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
     // SAFETY: the answer is 32 bytes long.
     let done = unsafe {
         let md = (crypto().EVP_sha256)();
-        (crypto().EVP_Digest)(data.as_ptr().cast(), data.len(), digest.as_mut_ptr(), null_mut(), md, null_mut())
+        (crypto().EVP_Digest)(
+            data.as_ptr().cast(),
+            data.len(),
+            digest.as_mut_ptr(),
+            null_mut(),
+            md,
+            null_mut(),
+        )
     };
     assert_eq!(done, 1, "libcrypto has SHA-256");
     digest
@@ -305,7 +338,9 @@ unsafe fn chain_error(context: *const ffi::X509StoreCtx) -> String {
     // SAFETY: the sentence is a constant of the library.
     unsafe {
         let code = (crypto().X509_STORE_CTX_get_error)(context);
-        CStr::from_ptr((crypto().X509_verify_cert_error_string)(c_long::from(code))).to_string_lossy().into_owned()
+        CStr::from_ptr((crypto().X509_verify_cert_error_string)(c_long::from(code)))
+            .to_string_lossy()
+            .into_owned()
     }
 }
 

@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
 };
 
 use crate::files::{create_directory, read, write};
@@ -18,6 +18,7 @@ use crate::{openssl, target, tool};
 
 /// Yubico's PIV attestation extension "firmware version", the mark of an attestation certificate.
 const YUBICO_FIRMWARE_VERSION: [u64; 9] = [1, 3, 6, 1, 4, 1, 41482, 3, 3];
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A root and an intermediate with their keys.
@@ -61,13 +62,13 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A leaf that the service accepts: CN `lab`, valid from a minute ago for a year, issued by the intermediate.
+    /// A leaf that the service accepts: CN `lab`, valid from an hour ago for a year, issued by the intermediate.
     pub fn of(public_key_pem: &str) -> Self {
         let now = SystemTime::now();
         Self {
             public_key_pem: public_key_pem.into(),
             common_name: Some("lab".into()),
-            not_before: now - Duration::from_secs(60),
+            not_before: now - HOUR,
             not_after: now + 365 * DAY,
             ca: false,
             digital_signature: true,
@@ -90,7 +91,8 @@ impl Pki {
         let certificate = root.self_signed(&root_key).expect("a complete template signs");
         pki.save("root", &certificate, &root_key);
         let (intermediate, key) = (authority("Example Lab Intermediate"), fresh_key());
-        let certificate = intermediate.signed_by(&key, &pki.issuer("root")).expect("a complete template signs");
+        let certificate =
+            intermediate.signed_by(&key, &pki.issuer("root")).expect("a complete template signs");
         pki.save("intermediate", &certificate, &key);
         pki
     }
@@ -123,7 +125,8 @@ impl Pki {
     /// # Panics
     /// When the public key is not one that rcgen knows.
     pub fn leaf(&self, leaf: &Leaf) -> String {
-        let key = SubjectPublicKeyInfo::from_pem(&leaf.public_key_pem).expect("a PEM public key, RSA or EC");
+        let key = SubjectPublicKeyInfo::from_pem(&leaf.public_key_pem)
+            .expect("a PEM public key, RSA or EC");
         let issuer = match leaf.issuer {
             Issuer::Foreign => rcgen::Issuer::new(authority("Foreign Root"), fresh_key()),
             Issuer::Intermediate => self.issuer("intermediate"),
@@ -135,11 +138,23 @@ impl Pki {
     /// Issues a leaf by the intermediate with a SHA-1 signature, which no service takes any more, PEM.
     pub fn sha1_leaf(&self, public_key_pem: &str, common_name: &str) -> String {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let (key, extensions) = (scratch.path().join("key.pem"), scratch.path().join("extensions.cnf"));
+        let (key, extensions) =
+            (scratch.path().join("key.pem"), scratch.path().join("extensions.cnf"));
         write(&key, public_key_pem);
-        write(&extensions, "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n");
+        write(
+            &extensions,
+            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n",
+        );
         let mut command = Command::new("openssl");
-        command.args(["x509", "-new", "-sha1", "-days", "30", "-subj", &format!("/O=Example/CN={common_name}")]);
+        command.args([
+            "x509",
+            "-new",
+            "-sha1",
+            "-days",
+            "30",
+            "-subj",
+            &format!("/O=Example/CN={common_name}"),
+        ]);
         command.arg("-force_pubkey").arg(key).arg("-extfile").arg(extensions);
         command.arg("-CA").arg(self.intermediate_pem_path());
         tool::run(command.arg("-CAkey").arg(self.directory.join("intermediate.key")))
@@ -155,8 +170,11 @@ impl Pki {
         template.is_ca = IsCa::ExplicitNoCa;
         template.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         template.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        template.use_authority_key_identifier_extension = true;
         let key = fresh_key();
-        let leaf = template.signed_by(&key, &self.issuer("intermediate")).expect("a complete template signs");
+        let leaf = template
+            .signed_by(&key, &self.issuer("intermediate"))
+            .expect("a complete template signs");
         (leaf.pem() + &read(&self.intermediate_pem_path()), key.serialize_pem())
     }
 
@@ -168,19 +186,23 @@ impl Pki {
         let private = match kind.split_once(':') {
             Some(("rsa", bits @ ("3072" | "4096"))) => kept_rsa_key(bits),
             Some(("rsa", bits)) => generate("RSA", &[&format!("rsa_keygen_bits:{bits}")]),
-            Some(("EC", curve)) => generate("EC", &[&format!("ec_paramgen_curve:{curve}"), "ec_param_enc:named_curve"]),
+            Some(("EC", curve)) => {
+                generate("EC", &[&format!("ec_paramgen_curve:{curve}"), "ec_param_enc:named_curve"])
+            }
             _ => panic!("{kind} is not a kind of key"),
         };
         let scratch = tempfile::NamedTempFile::new().expect("a temporary file");
         write(scratch.path(), &private);
-        let public = tool::run(Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(scratch.path()));
+        let public =
+            tool::run(Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(scratch.path()));
         (private, public)
     }
 
     fn issuer(&self, name: &str) -> rcgen::Issuer<'static, KeyPair> {
         let key = KeyPair::from_pem(&read(&self.directory.join(name).with_extension("key")));
         let certificate = read(&self.directory.join(name).with_extension("pem"));
-        rcgen::Issuer::from_ca_cert_pem(&certificate, key.expect("a PKCS#8 key")).expect("a CA certificate")
+        rcgen::Issuer::from_ca_cert_pem(&certificate, key.expect("a PKCS#8 key"))
+            .expect("a CA certificate")
     }
 
     fn save(&self, name: &str, certificate: &rcgen::Certificate, key: &KeyPair) {
@@ -196,6 +218,7 @@ fn authority(common_name: &str) -> CertificateParams {
     template.serial_number = Some(random_serial());
     template.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     template.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    template.use_authority_key_identifier_extension = true;
     template
 }
 
@@ -204,17 +227,22 @@ fn leaf_template(leaf: &Leaf) -> CertificateParams {
     template.distinguished_name = name(leaf.common_name.as_deref());
     template.not_before = leaf.not_before.into();
     template.not_after = leaf.not_after.into();
-    template.serial_number = Some(leaf.serial.as_ref().map_or_else(random_serial, |s| SerialNumber::from_slice(s)));
-    template.is_ca = if leaf.ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+    template.serial_number =
+        Some(leaf.serial.as_ref().map_or_else(random_serial, |s| SerialNumber::from_slice(s)));
+    template.is_ca =
+        if leaf.ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
     let usage = match leaf.digital_signature {
         true => KeyUsagePurpose::DigitalSignature,
         false => KeyUsagePurpose::KeyEncipherment,
     };
     template.key_usages = vec![usage];
     template.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    template.use_authority_key_identifier_extension = true;
     if leaf.yubico_attestation {
         let firmware = vec![5, 4, 3];
-        template.custom_extensions.push(CustomExtension::from_oid_content(&YUBICO_FIRMWARE_VERSION, firmware));
+        template
+            .custom_extensions
+            .push(CustomExtension::from_oid_content(&YUBICO_FIRMWARE_VERSION, firmware));
     }
     template
 }
@@ -228,10 +256,10 @@ fn name(common_name: Option<&str>) -> DistinguishedName {
     name
 }
 
-/// From a minute ago, so that a clock read a moment earlier is still inside.
+/// From an hour ago, so that clocks that are a little behind are still inside.
 fn lifetime<T: From<SystemTime>>(length: Duration) -> (T, T) {
     let now = SystemTime::now();
-    ((now - Duration::from_secs(60)).into(), (now + length).into())
+    ((now - HOUR).into(), (now + length).into())
 }
 
 /// 16 random octets, the first of them below 80 hex so that the number is positive in as many octets of DER.

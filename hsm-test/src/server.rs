@@ -3,7 +3,7 @@
 //! `POST /sessions` is CreateSession, `/` is STS GetCallerIdentity with the credentials handed out before. A refusal
 //! has AWS's type and message, and beside them the precise reason in the header `x-lab-reason`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::pki::Pki;
@@ -145,8 +145,8 @@ impl Server {
     }
 
     /// The PEM file to trust for TLS.
-    pub fn ca_bundle(&self) -> &Path {
-        &self.state.config().ca_bundle
+    pub fn ca_bundle(&self) -> PathBuf {
+        self.state.config().ca_bundle.clone()
     }
 
     /// The ARN of the first trust anchor.

@@ -84,6 +84,11 @@ impl SoftHsm {
             .expect("the lab needs libsofthsm2.so: apt-get install softhsm2")
     }
 
+    /// The script that provisions a token, `softhsm/provision.sh`.
+    pub fn provisioning_script() -> PathBuf {
+        target::workspace().join("softhsm/provision.sh")
+    }
+
     /// The leaf certificate of a provisioned key, PEM.
     pub fn certificate(&self, label: &str) -> PathBuf {
         self.dir().join(format!("certs/{label}.pem"))
@@ -106,14 +111,29 @@ impl SoftHsm {
 
     /// Generates a signing key that cannot be exported; the type is pkcs11-tool's, like `EC:secp521r1` or `rsa:4096`.
     pub fn generate(&self, label: &str, id_hex: &str, key_type: &str) {
-        let arguments = ["--keypairgen", "--key-type", key_type, "--id", id_hex, "--label", label, "--usage-sign"];
+        let arguments = [
+            "--keypairgen",
+            "--key-type",
+            key_type,
+            "--id",
+            id_hex,
+            "--label",
+            label,
+            "--usage-sign",
+        ];
         tool::run(self.unlocked().args(arguments));
     }
 
     /// Puts a certificate, DER or PEM, on the token.
     pub fn import_certificate(&self, path: &Path, label: &str, id_hex: &str) {
         let der = self.dir().join("imported.der");
-        tool::run(Command::new("openssl").args(["x509", "-outform", "DER", "-in"]).arg(path).arg("-out").arg(&der));
+        tool::run(
+            Command::new("openssl")
+                .args(["x509", "-outform", "DER", "-in"])
+                .arg(path)
+                .arg("-out")
+                .arg(&der),
+        );
         let object = ["--type", "cert", "--id", id_hex, "--label", label];
         tool::run(self.unlocked().arg("--write-object").arg(&der).args(object));
     }
@@ -131,11 +151,16 @@ impl SoftHsm {
 
     /// Initialises one more token, with the same PIN.
     pub fn add_token(&self, label: &str) {
-        let tokens = fs::read_dir(self.dir().join("tokens")).expect("the token directory is there").count();
+        let tokens =
+            fs::read_dir(self.dir().join("tokens")).expect("the token directory is there").count();
         // SoftHSM always offers one blank token more, in the last slot
         let slot = tokens.to_string();
         let so_pin = ["--so-pin", "env:LAB_SO_PIN"];
-        tool::run(self.pkcs11_tool().args(["--init-token", "--slot-index", &slot, "--label", label]).args(so_pin));
+        tool::run(
+            self.pkcs11_tool()
+                .args(["--init-token", "--slot-index", &slot, "--label", label])
+                .args(so_pin),
+        );
         let set_pin = ["--login", "--login-type", "so", "--init-pin", "--new-pin", "env:LAB_PIN"];
         tool::run(self.pkcs11_tool().args(["--token-label", label]).args(set_pin).args(so_pin));
     }
@@ -180,5 +205,8 @@ impl SoftHsm {
 fn fresh_directory() -> TempDir {
     let parent = target::directory().join("lab");
     create_directory(&parent);
-    tempfile::Builder::new().prefix("softhsm-").tempdir_in(&parent).expect("the target directory is writable")
+    tempfile::Builder::new()
+        .prefix("softhsm-")
+        .tempdir_in(&parent)
+        .expect("the target directory is writable")
 }

@@ -16,6 +16,10 @@ pub(crate) fn run(command: &mut Command) -> String {
         }
         Err(error) => panic!("{name}: {error}"),
     };
-    assert!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

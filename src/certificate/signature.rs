@@ -1,12 +1,12 @@
 //! Which algorithm checks a certificate's signature: its AlgorithmIdentifier, and the issuer's key.
 
 use aws_lc_rs::signature::{self as algorithms, VerificationAlgorithm};
+use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
     ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_RSASSA_PSS, ID_SHA_256,
     ID_SHA_384, ID_SHA_512, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
     SHA_512_WITH_RSA_ENCRYPTION,
 };
-use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, ContextSpecific};
 use der::{Reader, SliceReader};
 use spki::AlgorithmIdentifierRef;
@@ -16,7 +16,10 @@ use crate::key::public_key::{Curve, PublicKey};
 type Algorithm = &'static dyn VerificationAlgorithm;
 
 /// The algorithm, or `None` where it is too weak (SHA-1, MD5), unknown, or not for this key.
-pub(super) fn algorithm(identifier: &AlgorithmIdentifierRef<'_>, key: &PublicKey) -> Option<Algorithm> {
+pub(super) fn algorithm(
+    identifier: &AlgorithmIdentifierRef<'_>,
+    key: &PublicKey,
+) -> Option<Algorithm> {
     match key.curve() {
         None => rsa(identifier),
         Some(curve) => ecdsa(identifier.oid, curve),

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use super::{log, value, warn};
 use crate::certificate::Certificate;
+use crate::cli::{log, value, warn};
 use crate::deadline::Deadline;
 use crate::error::{Error, Usage};
 use crate::exchange::arn::Resource;
@@ -21,7 +21,7 @@ use crate::key::{KeyRef, PublicKey};
 use crate::output;
 use crate::signer::file::FileKey;
 use crate::signer::hosted::{self, HostedKey};
-use crate::signer::{Place, Settings, Signer};
+use crate::signer::{Settings, Signer};
 use crate::timing::Phase;
 
 const EXAMPLE: &str = "\
@@ -131,7 +131,8 @@ pub fn run(options: Options) -> Result<(), Error> {
     let exchange = RolesAnywhere::new(identity, plan.session, plan.endpoint, client);
     let exchange = Exchange::RolesAnywhere(Box::new(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let credentials = runtime.map_err(Error::Output)?.block_on(exchange.credentials(now, &deadline))?;
+    let credentials =
+        runtime.map_err(Error::Output)?.block_on(exchange.credentials(now, &deadline))?;
     output::credentials(&credentials).map_err(Error::Output)
 }
 
@@ -141,8 +142,11 @@ impl Plan {
         let session = session(&options)?;
         let endpoint = endpoint(&options, &session.region)?;
         let (key, certificate) = references(&options)?;
-        let environment = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let only = options.ca_bundle.or_else(|| environment("AWS_CA_BUNDLE").filter(|_| options.ca_file.is_none()));
+        let environment =
+            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let only = options
+            .ca_bundle
+            .or_else(|| environment("AWS_CA_BUNDLE").filter(|_| options.ca_file.is_none()));
         let settings = Settings {
             module: options.pkcs11_lib,
             default_module: environment("KEYANCHOR_PKCS11_LIB"),
@@ -183,14 +187,17 @@ impl Plan {
     }
 
     /// From the key's own host, unless the certificate's URI names another module.
-    fn certificates(&self, uri: &Pkcs11Uri, signer: &dyn Signer) -> Result<Vec<Certificate>, Error> {
+    fn certificates(
+        &self,
+        uri: &Pkcs11Uri,
+        signer: &dyn Signer,
+    ) -> Result<Vec<Certificate>, Error> {
         let same_host = match &self.key {
             KeyRef::File(_) => false,
             KeyRef::Pkcs11(key) => uri.module_path.is_none() || uri.module_path == key.module_path,
         };
         if same_host {
-            let place = Place::At(Box::new((uri.token.clone(), uri.object.clone())));
-            return Ok(signer.certificates(&place)?);
+            return Ok(signer.certificates(&hosted::at(uri))?);
         }
         Ok(hosted::certificates(uri, &self.settings)?)
     }
@@ -201,7 +208,10 @@ impl Plan {
 fn expected(found: &[Certificate], now: SystemTime) -> Result<Option<PublicKey>, Error> {
     let Some(leaf) = chain::certain_leaf(found) else { return Ok(None) };
     rules::check(leaf, now)?;
-    let unsupported = |source| crate::identity::Error::UnsupportedKey { subject: format!("'{}'", leaf.subject()), source };
+    let unsupported = |source| crate::identity::Error::UnsupportedKey {
+        subject: format!("'{}'", leaf.subject()),
+        source,
+    };
     Ok(Some(leaf.public_key().map_err(unsupported)?))
 }
 
@@ -211,9 +221,12 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     let key = value::one_of("--key, --pkcs11-uri and --private-key", options.key.clone())?;
     let certificate = options.certificate.as_deref();
     let text = key.as_deref().or(certificate).unwrap_or_default();
-    let mut key_ref = value::reference(if key.is_some() { "--key" } else { "--certificate" }, text)?;
-    let mut certificate = certificate.map(|text| value::reference("--certificate", text)).transpose()?;
-    if let (KeyRef::Pkcs11(key), Some(KeyRef::Pkcs11(certificate))) = (&mut key_ref, &mut certificate)
+    let mut key_ref =
+        value::reference(if key.is_some() { "--key" } else { "--certificate" }, text)?;
+    let mut certificate =
+        certificate.map(|text| value::reference("--certificate", text)).transpose()?;
+    if let (KeyRef::Pkcs11(key), Some(KeyRef::Pkcs11(certificate))) =
+        (&mut key_ref, &mut certificate)
         && key.pin.is_none()
     {
         key.pin = certificate.pin.take();
@@ -229,7 +242,8 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
 }
 
 fn session(options: &Options) -> Result<Session, Usage> {
-    let trust_anchor = value::arn("--trust-anchor-arn", &options.trust_anchor_arn, Resource::TrustAnchor)?;
+    let trust_anchor =
+        value::arn("--trust-anchor-arn", &options.trust_anchor_arn, Resource::TrustAnchor)?;
     let profile = value::arn("--profile-arn", &options.profile_arn, Resource::Profile)?;
     let role = value::arn("--role-arn", &options.role_arn, Resource::Role)?;
     if trust_anchor.region() != profile.region() {
@@ -242,7 +256,12 @@ fn session(options: &Options) -> Result<Session, Usage> {
     if [&profile, &role].iter().any(|arn| arn.partition() != trust_anchor.partition()) {
         return Err(value::wrong(
             "the ARNs are of different partitions".to_owned(),
-            format!("{}, {} and {}", trust_anchor.partition(), profile.partition(), role.partition()),
+            format!(
+                "{}, {} and {}",
+                trust_anchor.partition(),
+                profile.partition(),
+                role.partition()
+            ),
             "give a trust anchor, a profile and a role of one partition",
         ));
     }
@@ -295,7 +314,9 @@ fn endpoint(options: &Options, region: &str) -> Result<Endpoint, Usage> {
             EndpointError::Region { .. } => "write a region such as eu-central-1",
             EndpointError::NoVariant { .. } => "leave --dual-stack out",
             EndpointError::Malformed { .. } => "write it as https://host or https://host:port",
-            EndpointError::NotSecure { .. } => "use https; plain http is for loopback addresses such as 127.0.0.1 only",
+            EndpointError::NotSecure { .. } => {
+                "use https; plain http is for loopback addresses such as 127.0.0.1 only"
+            }
         };
         Usage { what: error.to_string(), cause: None, hint: Some(hint.to_owned()) }
     })

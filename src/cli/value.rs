@@ -44,7 +44,11 @@ pub(super) fn arn(option: &str, text: &str, resource: Resource) -> Result<Arn, U
         Resource::TrustAnchor => "arn:aws:rolesanywhere:REGION:ACCOUNT:trust-anchor/ID",
     };
     Arn::parse(text, resource).map_err(|error| {
-        wrong(format!("{option} cannot be used: '{text}'"), error.to_string(), &format!("the form is {form}"))
+        wrong(
+            format!("{option} cannot be used: '{text}'"),
+            error.to_string(),
+            &format!("the form is {form}"),
+        )
     })
 }
 
@@ -119,7 +123,8 @@ mod tests {
 
     #[test]
     fn durations_have_units_or_are_seconds() {
-        for (text, milliseconds) in [("15s", 15_000), ("500ms", 500), ("2m", 120_000), ("7", 7000)] {
+        for (text, milliseconds) in [("15s", 15_000), ("500ms", 500), ("2m", 120_000), ("7", 7000)]
+        {
             assert_eq!(duration("--timeout", text).ok(), Some(Duration::from_millis(milliseconds)));
         }
         for text in ["", "s", "0", "-1", "1h", "1.5s", "61m", "99999999999999999999s"] {

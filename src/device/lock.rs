@@ -35,7 +35,8 @@ impl Lock {
             }
         };
         let mut options = File::options();
-        let Ok(file) = options.create(true).append(true).mode(0o600).open(folder.join(name(module)))
+        let Ok(file) =
+            options.create(true).append(true).mode(0o600).open(folder.join(name(module)))
         else {
             return Ok(Self { _file: None });
         };
@@ -60,6 +61,7 @@ fn name(module: &Path) -> String {
 
 /// Between 5 and 50 ms, so that those who wait do not knock in step.
 fn jitter() -> Duration {
-    let noise = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let noise =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Duration::from_millis(5 + u64::from(noise.subsec_nanos() ^ std::process::id()) % 46)
 }

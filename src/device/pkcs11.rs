@@ -42,6 +42,8 @@ struct Attached {
     session: Session,
     /// The PIN that opened it, for keys that want it again with each signature.
     pin: Option<AuthPin>,
+    /// Where that PIN came from, for messages.
+    origin: String,
     logged_in: bool,
 }
 
@@ -85,7 +87,9 @@ impl<'a> Device<'a> {
     /// Whether the token that was used last wants a login before it signs.
     #[must_use]
     pub fn wants_login(&self) -> bool {
-        self.attached.get(self.current).is_some_and(|a| a.token.info.login_required() && !a.logged_in)
+        self.attached
+            .get(self.current)
+            .is_some_and(|a| a.token.info.login_required() && !a.logged_in)
     }
 
     /// Whether its PIN is typed on the device itself (CKF_PROTECTED_AUTHENTICATION_PATH).
@@ -117,7 +121,8 @@ impl<'a> Device<'a> {
         }
         let open = || self.module.context.open_ro_session(token.slot);
         let session = self.module.call("C_OpenSession", &token.name(), open)?;
-        self.attached.push(Attached { token: token.clone(), session, pin: None, logged_in: false });
+        let (token, origin) = (token.clone(), String::new());
+        self.attached.push(Attached { token, session, pin: None, origin, logged_in: false });
         Ok(self.attached.len() - 1)
     }
 

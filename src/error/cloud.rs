@@ -1,7 +1,7 @@
 //! What is told when the service refuses or cannot be reached: its own words, what they mean, and
 //! what to do. The service does not promise its texts: they are recognised by their beginnings.
 
-use super::{Class, Report};
+use crate::error::{Class, Report};
 use crate::exchange::{Error, Refusal};
 
 /// Beyond this the service refuses signatures as invalid; in seconds.
@@ -19,12 +19,12 @@ const KNOWN: [(&str, &str, &str); 8] = [
         "the certificate lacks something that the service demands",
         "have it issued anew with key usage digitalSignature, CA:FALSE and a subject",
     ),
+    ("invalid signature", "the signature did not verify there", "check this computer's clock"),
     (
-        "invalid signature",
-        "the signature did not verify there",
-        "check this computer's clock",
+        "certificate revoked",
+        "the certificate is on a revocation list",
+        "have a new certificate issued",
     ),
-    ("certificate revoked", "the certificate is on a revocation list", "have a new certificate issued"),
     (
         "specified trust anchor is disabled",
         "the trust anchor is switched off",
@@ -40,7 +40,11 @@ const KNOWN: [(&str, &str, &str); 8] = [
         "the role's trust policy does not allow it",
         "allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity to rolesanywhere.amazonaws.com for this certificate, and list the role in the profile",
     ),
-    ("1 validation error", "a value is malformed or out of range", "correct the value that the service names"),
+    (
+        "1 validation error",
+        "a value is malformed or out of range",
+        "correct the value that the service names",
+    ),
 ];
 
 pub(super) fn report(error: &Error) -> Report {
@@ -48,13 +52,13 @@ pub(super) fn report(error: &Error) -> Report {
         Error::Answer { reason, .. } => Report::new(Class::Remote, error)
             .cause(reason)
             .hint("check --endpoint; something other than IAM Roles Anywhere may have answered"),
-        Error::Identity(error) => super::pair::report(error),
-        Error::Insecure { reason, .. } => Report::new(Class::Remote, error)
-            .cause(reason)
-            .hint("if a private CA or a TLS proxy is in between, add its certificate with --ca-file"),
-        Error::Refused { refusal, .. } => Report::new(Class::Remote, error)
-            .cause(cause(refusal))
-            .hint(hint(refusal)),
+        Error::Identity(error) => crate::error::pair::report(error),
+        Error::Insecure { reason, .. } => Report::new(Class::Remote, error).cause(reason).hint(
+            "if a private CA or a TLS proxy is in between, add its certificate with --ca-file",
+        ),
+        Error::Refused { refusal, .. } => {
+            Report::new(Class::Remote, error).cause(cause(refusal)).hint(hint(refusal))
+        }
         Error::Roots { reason } => Report::new(Class::Local, error)
             .cause(reason)
             .hint("give a PEM file with --ca-bundle, or install the system's CA certificates"),
@@ -73,7 +77,8 @@ fn cause(refusal: &Refusal) -> String {
         refusal.message.chars().take(160).collect()
     };
     let meant = known(refusal).map_or(String::new(), |(_, meaning, _)| format!(": {meaning}"));
-    let request = refusal.request_id.as_ref().map_or(String::new(), |id| format!(" (request {id})"));
+    let request =
+        refusal.request_id.as_ref().map_or(String::new(), |id| format!(" (request {id})"));
     format!("{said}{meant}{request}")
 }
 
@@ -89,7 +94,8 @@ fn hint(refusal: &Refusal) -> String {
     }
     match refusal.status {
         403 => "check the trust anchor, the profile, the role and its trust policy".to_owned(),
-        404 => "check --trust-anchor-arn and --profile-arn, and that both are in this region".to_owned(),
+        404 => "check --trust-anchor-arn and --profile-arn, and that both are in this region"
+            .to_owned(),
         429 => "too many requests; wait a little".to_owned(),
         500.. => "the service has trouble; try again later".to_owned(),
         _ => "check the options, and --endpoint".to_owned(),

@@ -1,14 +1,15 @@
 //! What is told when a key, a token or its host fails.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use super::{Class, Report, listed};
+use crate::error::{Class, Report, listed};
 use crate::signer::Error;
 use crate::wire::Failure;
 use crate::wire::failure::Tries;
 
 const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
-const UNBLOCK: &str = "unblock it with the PUK or the security officer's PIN, in the token's own tool";
+const UNBLOCK: &str =
+    "unblock it with the PUK or the security officer's PIN, in the token's own tool";
 
 pub(super) fn report(error: &Error) -> Report {
     match error {
@@ -46,7 +47,7 @@ pub(super) fn report(error: &Error) -> Report {
 }
 
 /// The path is in the first line already.
-fn without(reason: &str, path: &PathBuf) -> String {
+fn without(reason: &str, path: &Path) -> String {
     let named = format!("{}: ", path.display());
     reason.strip_prefix(&named).unwrap_or(reason).to_owned()
 }
@@ -91,7 +92,9 @@ fn of_failure(failure: &Failure) -> Report {
 fn of_tokens(failure: &Failure, present: &[String]) -> Report {
     let report = Report::new(Class::Local, failure);
     if present.is_empty() {
-        return report.cause("no token is present").hint("insert the token, or check its driver and configuration");
+        return report
+            .cause("no token is present")
+            .hint("insert the token, or check its driver and configuration");
     }
     let quoted: Vec<_> = present.iter().map(|label| format!("'{label}'")).collect();
     let tokens = if quoted.len() == 1 { "token present" } else { "tokens present" };

@@ -1,6 +1,6 @@
 //! What is told when key and certificate do not make an identity.
 
-use super::{Class, Report, device, listed};
+use crate::error::{Class, Report, device, listed};
 use crate::identity::Error;
 use crate::identity::rules::Finding;
 
@@ -34,9 +34,13 @@ pub(super) fn report(error: &Error) -> Report {
 fn advice(finding: &Finding) -> &'static str {
     match finding {
         Finding::Ca => "give the certificate that was issued for the key, not its issuer's",
-        Finding::Expired { .. } => "have a new certificate issued for this key, or correct this computer's clock",
+        Finding::Expired { .. } => {
+            "have a new certificate issued for this key, or correct this computer's clock"
+        }
         Finding::NotYetValid { .. } => "correct this computer's clock, or wait",
-        Finding::NoDigitalSignature => "have the certificate issued anew with key usage digitalSignature",
+        Finding::NoDigitalSignature => {
+            "have the certificate issued anew with key usage digitalSignature"
+        }
         Finding::EmptySubject | Finding::Serial | Finding::Version | Finding::WeakSignature => {
             "have the certificate issued anew; IAM Roles Anywhere would refuse this one"
         }

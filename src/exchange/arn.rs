@@ -61,7 +61,8 @@ impl Arn {
         }
         let global = resource == Resource::Role;
         if region.is_empty() != global || !region.bytes().all(is_region_byte) {
-            let wanted = if global { "it must have no region" } else { "it has no well-formed region" };
+            let wanted =
+                if global { "it must have no region" } else { "it has no well-formed region" };
             return wrong(wanted);
         }
         resource.check(name)?;
@@ -148,8 +149,14 @@ mod tests {
         let anchor = Arn::parse(ANCHOR, Resource::TrustAnchor).expect("anchor");
         assert_eq!((anchor.region(), anchor.partition()), ("us-east-1", "aws"));
         for (arn, resource) in [
-            ("arn:aws-us-gov:rolesanywhere:us-gov-west-1:111122223333:alias/trust-anchor/a/b-c_1", Resource::TrustAnchor),
-            ("arn:aws-cn:rolesanywhere:cn-north-1:111122223333:alias/profile/lab", Resource::Profile),
+            (
+                "arn:aws-us-gov:rolesanywhere:us-gov-west-1:111122223333:alias/trust-anchor/a/b-c_1",
+                Resource::TrustAnchor,
+            ),
+            (
+                "arn:aws-cn:rolesanywhere:cn-north-1:111122223333:alias/profile/lab",
+                Resource::Profile,
+            ),
             ("arn:aws:rolesanywhere:us-east-1:111122223333:profile/1", Resource::Profile),
             ("arn:aws:iam::111122223333:role/some/path/Name", Resource::Role),
         ] {

@@ -61,10 +61,30 @@ struct Partition {
 /// Longer prefixes first: `us-gov-` is not a region of `aws`. What fits none is taken for `aws`,
 /// as the SDKs do with regions that are newer than they are.
 const PARTITIONS: [Partition; 8] = [
-    Partition { name: "aws-us-gov", prefixes: &["us-gov-"], suffix: "amazonaws.com", dual_stack: Some("api.aws") },
-    Partition { name: "aws-iso-b", prefixes: &["us-isob-"], suffix: "sc2s.sgov.gov", dual_stack: None },
-    Partition { name: "aws-iso-f", prefixes: &["us-isof-"], suffix: "csp.hci.ic.gov", dual_stack: None },
-    Partition { name: "aws-iso-e", prefixes: &["eu-isoe-"], suffix: "cloud.adc-e.uk", dual_stack: None },
+    Partition {
+        name: "aws-us-gov",
+        prefixes: &["us-gov-"],
+        suffix: "amazonaws.com",
+        dual_stack: Some("api.aws"),
+    },
+    Partition {
+        name: "aws-iso-b",
+        prefixes: &["us-isob-"],
+        suffix: "sc2s.sgov.gov",
+        dual_stack: None,
+    },
+    Partition {
+        name: "aws-iso-f",
+        prefixes: &["us-isof-"],
+        suffix: "csp.hci.ic.gov",
+        dual_stack: None,
+    },
+    Partition {
+        name: "aws-iso-e",
+        prefixes: &["eu-isoe-"],
+        suffix: "cloud.adc-e.uk",
+        dual_stack: None,
+    },
     Partition { name: "aws-iso", prefixes: &["us-iso-"], suffix: "c2s.ic.gov", dual_stack: None },
     Partition {
         name: "aws-cn",
@@ -78,7 +98,12 @@ const PARTITIONS: [Partition; 8] = [
         suffix: "amazonaws.eu",
         dual_stack: Some("api.amazonwebservices.eu"),
     },
-    Partition { name: "aws", prefixes: &[""], suffix: "amazonaws.com", dual_stack: Some("api.aws") },
+    Partition {
+        name: "aws",
+        prefixes: &[""],
+        suffix: "amazonaws.com",
+        dual_stack: Some("api.aws"),
+    },
 ];
 
 impl Endpoint {
@@ -156,7 +181,9 @@ impl fmt::Display for Endpoint {
 
 /// Words and a number, joined by hyphens. It becomes part of a host name: nothing else may be in it.
 fn is_region(region: &str) -> bool {
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
     region.len() <= 40
         && region.split('-').count() >= 3
         && region.split('-').all(word)
@@ -164,7 +191,8 @@ fn is_region(region: &str) -> bool {
 }
 
 fn partition(region: &str) -> &'static Partition {
-    let fits = |partition: &&Partition| partition.prefixes.iter().any(|prefix| region.starts_with(prefix));
+    let fits =
+        |partition: &&Partition| partition.prefixes.iter().any(|prefix| region.starts_with(prefix));
     PARTITIONS.iter().find(fits).unwrap_or(&PARTITIONS[PARTITIONS.len() - 1])
 }
 
@@ -184,40 +212,79 @@ mod tests {
         assert_eq!(host("us-west-2", true, false), "rolesanywhere-fips.us-west-2.amazonaws.com");
         assert_eq!(host("us-gov-east-1", true, true), "rolesanywhere-fips.us-gov-east-1.api.aws");
         assert_eq!(host("cn-north-1", false, false), "rolesanywhere.cn-north-1.amazonaws.com.cn");
-        assert_eq!(host("cn-north-1", false, true), "rolesanywhere.cn-north-1.api.amazonwebservices.com.cn");
-        assert_eq!(host("eusc-de-east-1", false, true), "rolesanywhere.eusc-de-east-1.api.amazonwebservices.eu");
-        assert_eq!(host("eu-isoe-west-1", false, false), "rolesanywhere.eu-isoe-west-1.cloud.adc-e.uk");
-        assert_eq!(host("us-isof-south-1", false, false), "rolesanywhere.us-isof-south-1.csp.hci.ic.gov");
-        assert_eq!(host("us-isof-south-1", false, true), "the partition aws-iso-f has no dual-stack endpoints");
+        assert_eq!(
+            host("cn-north-1", false, true),
+            "rolesanywhere.cn-north-1.api.amazonwebservices.com.cn"
+        );
+        assert_eq!(
+            host("eusc-de-east-1", false, true),
+            "rolesanywhere.eusc-de-east-1.api.amazonwebservices.eu"
+        );
+        assert_eq!(
+            host("eu-isoe-west-1", false, false),
+            "rolesanywhere.eu-isoe-west-1.cloud.adc-e.uk"
+        );
+        assert_eq!(
+            host("us-isof-south-1", false, false),
+            "rolesanywhere.us-isof-south-1.csp.hci.ic.gov"
+        );
+        assert_eq!(
+            host("us-isof-south-1", false, true),
+            "the partition aws-iso-f has no dual-stack endpoints"
+        );
         assert_eq!(host("mars-north-1", false, false), "rolesanywhere.mars-north-1.amazonaws.com");
     }
 
     #[test]
     fn a_region_cannot_smuggle_a_host() {
-        for region in ["evil.example/us-east-1", "us-east-1.evil", "us-east", "", "US-EAST-1", "us--1"] {
-            assert!(matches!(Endpoint::of_region(region, Variant::default()), Err(EndpointError::Region { .. })), "{region}");
+        for region in
+            ["evil.example/us-east-1", "us-east-1.evil", "us-east", "", "US-EAST-1", "us--1"]
+        {
+            assert!(
+                matches!(
+                    Endpoint::of_region(region, Variant::default()),
+                    Err(EndpointError::Region { .. })
+                ),
+                "{region}"
+            );
         }
     }
 
     #[test]
     fn plain_http_stays_on_this_computer() {
-        for url in ["http://127.0.0.1:8080", "http://[::1]:8080", "https://vpce-1.example", "https://example:8443/prefix/"] {
+        for url in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "https://vpce-1.example",
+            "https://example:8443/prefix/",
+        ] {
             assert!(Endpoint::given(url).is_ok(), "{url}");
         }
         for url in ["http://localhost:8080", "http://example", "http://127.0.0.1.example"] {
             assert!(matches!(Endpoint::given(url), Err(EndpointError::NotSecure { .. })), "{url}");
         }
-        for url in ["example", "ftp://127.0.0.1", "https://a?b=c", "https://user@a", "https://:p@a", "file:///x"] {
+        for url in [
+            "example",
+            "ftp://127.0.0.1",
+            "https://a?b=c",
+            "https://user@a",
+            "https://:p@a",
+            "file:///x",
+        ] {
             assert!(matches!(Endpoint::given(url), Err(EndpointError::Malformed { .. })), "{url}");
         }
     }
 
     #[test]
     fn a_path_of_the_endpoint_comes_before_that_of_the_operation() {
-        let url = |endpoint: &str| Endpoint::given(endpoint).expect(endpoint).operation("/sessions");
+        let url =
+            |endpoint: &str| Endpoint::given(endpoint).expect(endpoint).operation("/sessions");
         assert_eq!(url("https://a.example").as_str(), "https://a.example/sessions");
         assert_eq!(url("https://a.example:8443/x/").as_str(), "https://a.example:8443/x/sessions");
         assert_eq!(Endpoint::given("https://a.example:443").expect("url").host(), "a.example");
-        assert_eq!(Endpoint::given("https://a.example:8443").expect("url").host(), "a.example:8443");
+        assert_eq!(
+            Endpoint::given("https://a.example:8443").expect("url").host(),
+            "a.example:8443"
+        );
     }
 }

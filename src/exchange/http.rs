@@ -15,9 +15,9 @@ use rustls::{ClientConfig, RootCertStore};
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use super::Error;
-use super::endpoint::Endpoint;
 use crate::deadline::Deadline;
+use crate::exchange::Error;
+use crate::exchange::endpoint::Endpoint;
 use crate::paths;
 
 /// How long TCP and TLS may take to be set up.
@@ -151,7 +151,11 @@ impl Client {
             return Error::TimedOut { host, waited: CONNECT };
         }
         let reason = chain(error);
-        if is_tls(error) { Error::Insecure { host, reason } } else { Error::Unreachable { host, reason } }
+        if is_tls(error) {
+            Error::Insecure { host, reason }
+        } else {
+            Error::Unreachable { host, reason }
+        }
     }
 }
 
@@ -176,9 +180,11 @@ impl Roots {
 
 fn add(store: &mut RootCertStore, path: &Path) -> Result<(), Error> {
     let failed = |reason: String| Error::Roots { reason };
-    let pem = paths::read_public(path, LONGEST_BUNDLE).map_err(|error| failed(error.to_string()))?;
+    let pem =
+        paths::read_public(path, LONGEST_BUNDLE).map_err(|error| failed(error.to_string()))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = certificates.map_err(|_| failed(format!("{}: not well-formed PEM", path.display())))?;
+    let certificates =
+        certificates.map_err(|_| failed(format!("{}: not well-formed PEM", path.display())))?;
     let (added, _) = store.add_parsable_certificates(certificates);
     if added == 0 {
         return Err(failed(format!("{}: no CA certificate in it", path.display())));
@@ -189,9 +195,8 @@ fn add(store: &mut RootCertStore, path: &Path) -> Result<(), Error> {
 /// Full jitter below 0.1·2ⁿ s: many clients that fail together do not come back together.
 fn jitter(attempt: u32) -> Duration {
     let mut random = [0; 4];
-    let noise = aws_lc_rs::rand::fill(&mut random).map_or(0.5, |()| {
-        f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX)
-    });
+    let noise = aws_lc_rs::rand::fill(&mut random)
+        .map_or(0.5, |()| f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX));
     Duration::from_millis(100 * 2_u64.pow(attempt)).mul_f64(noise)
 }
 

@@ -8,13 +8,13 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use super::arn::Arn;
-use super::endpoint::Endpoint;
-use super::http::{Answer, Client};
-use super::sigv4_x509::{Request, Scope, amz_date, header_value};
-use super::{Error, Refusal};
 use crate::credentials::Credentials;
 use crate::deadline::Deadline;
+use crate::exchange::arn::Arn;
+use crate::exchange::endpoint::Endpoint;
+use crate::exchange::http::{Answer, Client};
+use crate::exchange::sigv4_x509::{Request, Scope, amz_date, header_value};
+use crate::exchange::{Error, Refusal};
 use crate::identity::Identity;
 use crate::secret::Secret;
 use crate::timing::Phase;
@@ -109,7 +109,11 @@ impl RolesAnywhere {
     ///
     /// # Errors
     /// When the device, the network or the service fails, or does not answer in time.
-    pub async fn credentials(&self, now: SystemTime, deadline: &Deadline) -> Result<Credentials, Error> {
+    pub async fn credentials(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<Credentials, Error> {
         let now = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
         let signed = {
             let _phase = Phase::start("sign");
@@ -139,7 +143,8 @@ impl RolesAnywhere {
             role_session_name: self.session.session_name.as_deref(),
             trust_anchor_arn: self.session.trust_anchor.as_str(),
         });
-        let body = body.map_err(|error| Error::Answer { host: host.clone(), reason: error.to_string() })?;
+        let body =
+            body.map_err(|error| Error::Answer { host: host.clone(), reason: error.to_string() })?;
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             ("host", host),
@@ -150,7 +155,13 @@ impl RolesAnywhere {
         if !chain.is_empty() {
             headers.push(("x-amz-x509-chain", chain.join(",")));
         }
-        let request = Request { method: "POST", path: url.path(), query: &[], headers: &headers, body: &body };
+        let request = Request {
+            method: "POST",
+            path: url.path(),
+            query: &[],
+            headers: &headers,
+            body: &body,
+        };
         let canonical = request.canonical();
         let scheme = self.identity.scheme();
         let scope = Scope { time, region: &self.session.region, service: "rolesanywhere", scheme };
@@ -161,7 +172,12 @@ impl RolesAnywhere {
         Ok(Signed { headers: sent(&headers, &authorization), body })
     }
 
-    fn granted(&self, client: &Client, answer: Answer, now: Timestamp) -> Result<Credentials, Error> {
+    fn granted(
+        &self,
+        client: &Client,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Result<Credentials, Error> {
         if answer.status != 201 {
             return Err(Error::Refused { host: self.endpoint.host(), refusal: refusal(&answer) });
         }
@@ -177,15 +193,23 @@ impl RolesAnywhere {
         let secret_access_key = Secret::new(given.secret_access_key);
         let session_token = Secret::new(given.session_token);
         let members = [&given.access_key_id, secret_access_key.expose(), session_token.expose()];
-        if !members.into_iter().all(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())) {
+        if !members
+            .into_iter()
+            .all(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))
+        {
             return Err(unusable("a member of its credentials is empty or not printable"));
         }
-        let expiration: Timestamp = given.expiration.parse()
-            .map_err(|_| unusable("its expiration is not a time"))?;
+        let expiration: Timestamp =
+            given.expiration.parse().map_err(|_| unusable("its expiration is not a time"))?;
         if expiration <= now {
             return Err(unusable("its credentials have expired already"));
         }
-        Ok(Credentials { access_key_id: given.access_key_id, secret_access_key, session_token, expiration })
+        Ok(Credentials {
+            access_key_id: given.access_key_id,
+            secret_access_key,
+            session_token,
+            expiration,
+        })
     }
 }
 
@@ -223,7 +247,6 @@ fn refusal(answer: &Answer) -> Refusal {
         clock_ahead: answer.clock_ahead,
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -52,7 +52,8 @@ impl Request<'_> {
         headers.sort_by_key(|(name, _)| *name);
         let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
         let signed_headers = names.join(";");
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", collapsed(value))).collect();
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}:{}\n", collapsed(value))).collect();
         let query = canonical_query(self.query);
         let Self { method, path, body, .. } = self;
         let hash = hex(&Sha256::digest(body));
@@ -64,7 +65,8 @@ impl Request<'_> {
 /// The query as it is signed and sent: encoded, and sorted by name, then value.
 #[must_use]
 pub fn canonical_query(query: &[(&str, &str)]) -> String {
-    let mut pairs: Vec<_> = query.iter().map(|(name, value)| (encode(name), encode(value))).collect();
+    let mut pairs: Vec<_> =
+        query.iter().map(|(name, value)| (encode(name), encode(value))).collect();
     pairs.sort();
     let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
@@ -73,7 +75,9 @@ pub fn canonical_query(query: &[(&str, &str)]) -> String {
 /// Percent-encodes all but RFC 3986's unreserved characters, the slash included.
 fn encode(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes().map(|b| if unreserved(b) { char::from(b).into() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| if unreserved(b) { char::from(b).into() } else { format!("%{b:02X}") })
+        .collect()
 }
 
 /// Without spaces around it, and with single ones inside.
@@ -91,7 +95,12 @@ impl Scope<'_> {
 
     /// The Authorization header.
     #[must_use]
-    pub fn authorization(&self, leaf: &Certificate, canonical: &Canonical, signature: &[u8]) -> String {
+    pub fn authorization(
+        &self,
+        leaf: &Certificate,
+        canonical: &Canonical,
+        signature: &[u8],
+    ) -> String {
         format!(
             "{} Credential={}/{}, SignedHeaders={}, Signature={}",
             self.algorithm(),
@@ -156,7 +165,10 @@ mod tests {
     #[test]
     fn serials_are_decimal_at_any_length() {
         assert_eq!(decimal(&[0, 0xf1, 2, 3, 4, 5, 6, 7, 8, 9]), "4445810285796630398985");
-        assert_eq!(decimal(&[0x0a, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0x60, 0x71, 0x82, 0x93]), "47724914708969405121171");
+        assert_eq!(
+            decimal(&[0x0a, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0x60, 0x71, 0x82, 0x93]),
+            "47724914708969405121171"
+        );
         assert_eq!(decimal(&[0]), "0");
         assert_eq!(decimal(&[0xff; 20]), "1461501637330902918203684832716283019655932542975");
     }

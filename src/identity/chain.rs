@@ -3,10 +3,11 @@
 
 use std::time::SystemTime;
 
-use super::Error;
 use crate::certificate::Certificate;
+use crate::identity::Error;
 use crate::key::PublicKey;
-use crate::signer::{self, Place, Signer};
+use crate::signer::{self, Signer};
+use crate::wire::{Bytes, Wanted};
 
 /// The most that the service takes in X-Amz-X509-Chain.
 pub const LONGEST: usize = 5;
@@ -104,6 +105,6 @@ pub fn issuer_on_token(
     signer: &dyn Signer,
     pool: &mut Vec<Certificate>,
 ) -> Result<Option<Certificate>, signer::Error> {
-    pool.extend(signer.certificates(&Place::Subject(of.issuer_der()))?);
+    pool.extend(signer.certificates(&Wanted::Subject(Bytes(of.issuer_der())))?);
     Ok(issuer(of, pool))
 }

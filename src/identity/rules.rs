@@ -11,8 +11,8 @@ use const_oid::db::rfc5912::{
 };
 use jiff::Timestamp;
 
-use super::Error;
 use crate::certificate::Certificate;
+use crate::identity::Error;
 
 /// ecdsa-with-SHA1 (RFC 3279 §2.2.3)
 const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
@@ -105,7 +105,9 @@ fn timestamp(time: SystemTime) -> Timestamp {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ca => f.write_str("it is a CA certificate, and the service takes end-entity certificates only"),
+            Self::Ca => f.write_str(
+                "it is a CA certificate, and the service takes end-entity certificates only",
+            ),
             Self::EmptySubject => f.write_str("its subject is empty"),
             Self::Expired { not_after, now } => {
                 write!(f, "it expired at {not_after}, and it is {now} now")

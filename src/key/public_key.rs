@@ -4,7 +4,9 @@ use std::fmt;
 
 use aws_lc_rs::signature::{self, VerificationAlgorithm};
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
+use const_oid::db::rfc5912::{
+    ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
+};
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
 use serde::{Deserialize, Serialize};
@@ -99,12 +101,17 @@ impl PublicKey {
     /// # Errors
     /// When either is not well-formed, or the curve is not supported.
     pub fn from_ec(parameters: &[u8], point: &[u8]) -> Result<Self, PublicKeyError> {
-        let curve: ObjectIdentifier = ObjectIdentifier::from_der(parameters).map_err(|_| PublicKeyError::Malformed)?;
+        let curve: ObjectIdentifier =
+            ObjectIdentifier::from_der(parameters).map_err(|_| PublicKeyError::Malformed)?;
         let point = <&OctetStringRef>::from_der(point).map_or(point, |wrapped| wrapped.as_bytes());
         Self::encode(ID_EC_PUBLIC_KEY, AnyRef::from(&curve), point)
     }
 
-    fn encode(oid: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Result<Self, PublicKeyError> {
+    fn encode(
+        oid: ObjectIdentifier,
+        parameters: AnyRef<'_>,
+        key: &[u8],
+    ) -> Result<Self, PublicKeyError> {
         let malformed = |_| PublicKeyError::Malformed;
         let algorithm = AlgorithmIdentifierRef { oid, parameters: Some(parameters) };
         let subject_public_key = BitStringRef::from_bytes(key).map_err(malformed)?;

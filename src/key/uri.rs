@@ -179,7 +179,9 @@ impl Pkcs11Uri {
             "library-version" => {
                 return set(&mut token.library_version, name, attribute::version(value)?);
             }
-            "id" => return set(&mut self.object.id, name, decode(Part::Path, name, value)?.to_vec()),
+            "id" => {
+                return set(&mut self.object.id, name, decode(Part::Path, name, value)?.to_vec());
+            }
             "type" => return set(&mut self.object.class, name, attribute::class(value)?),
             "pin-value" | "pin-source" => return Err(UriError::PinInPath(name.into())),
             _ => return Err(UriError::Unknown(name.into())),
@@ -197,9 +199,7 @@ impl Pkcs11Uri {
                 let path = path.ok_or(UriError::Value { name: name.into(), expected })?;
                 set(&mut self.module_path, name, path)
             }
-            "module-name" => {
-                set(&mut self.module_name, name, attribute::module_name(value)?)
-            }
+            "module-name" => set(&mut self.module_name, name, attribute::module_name(value)?),
             "pin-source" => self.set_pin(name, PinAttribute::Source(attribute::pin_source(value)?)),
             "pin-value" => {
                 let pin = Secret::new(text(Part::Query, name, value)?);
@@ -255,7 +255,8 @@ pub fn pasteable(token: &TokenFilter, object: &ObjectFilter) -> String {
     let texts = texts.into_iter().filter_map(|(name, value)| {
         value.as_ref().map(|value| format!("{name}={}", attribute::encode(value.as_bytes())))
     });
-    let version = token.library_version.map(|(major, minor)| format!("library-version={major}.{minor}"));
+    let version =
+        token.library_version.map(|(major, minor)| format!("library-version={major}.{minor}"));
     let slot = token.slot_id.map(|slot| format!("slot-id={slot}"));
     let id = object.id.as_ref().map(|id| format!("id={}", attribute::encode_all(id)));
     let class = object.class.map(|class| format!("type={}", class.name()));

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use zeroize::Zeroizing;
 
-use super::{Cancelled, PinRequest, Prompt};
+use crate::prompt::{Cancelled, PinRequest, Prompt};
 use crate::secret::Secret;
 
 /// Longest line that is taken, in bytes.
@@ -96,7 +96,8 @@ impl Prompt for Terminal {
 
 fn question(request: &PinRequest<'_>) -> String {
     let warning = request.warning.map_or(String::new(), |warning| format!("{}\n", plain(warning)));
-    let key = if request.key.is_empty() { String::new() } else { format!(" ({})", plain(request.key)) };
+    let key =
+        if request.key.is_empty() { String::new() } else { format!(" ({})", plain(request.key)) };
     format!("{warning}PIN for token '{}'{key}: ", plain(request.token))
 }
 
@@ -115,7 +116,8 @@ impl<'a> Quiet<'a> {
     fn on(tty: &'a File) -> Option<Self> {
         let before = termios::tcgetattr(tty.as_fd()).ok()?;
         let mut quiet = before.clone();
-        quiet.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        quiet.local_modes &=
+            !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
         termios::tcsetattr(tty, OptionalActions::Flush, &quiet).ok()?;
         Some(Self { tty, before })
     }

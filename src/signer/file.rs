@@ -19,10 +19,11 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{Error, Place, Signer};
 use crate::certificate::Certificate;
 use crate::key::public_key::{Curve, PublicKey, Scheme};
 use crate::paths;
+use crate::signer::{Error, Signer};
+use crate::wire::Wanted;
 
 /// Longest key file that is read, in bytes; an RSA-8192 key has about 6500.
 const LONGEST: u64 = 64 * 1024;
@@ -59,7 +60,8 @@ impl FileKey {
         let failed = |reason| Error::KeyFile { path: path.into(), reason };
         let pem = paths::read_secret(path, LONGEST).map_err(|error| failed(error.to_string()))?;
         let pair = pair(&pem).map_err(|reason| failed(reason.to_owned()))?;
-        let public_key = pair.public_key().ok_or_else(|| failed("its public half is not usable".to_owned()))?;
+        let public_key =
+            pair.public_key().ok_or_else(|| failed("its public half is not usable".to_owned()))?;
         Ok(Self { path: path.into(), pair, public_key })
     }
 }
@@ -77,11 +79,16 @@ fn pair(pem: &[u8]) -> Result<Pair, &'static str> {
         }
     }
     let encrypted = pem.windows(9).any(|window| window == b"ENCRYPTED");
-    Err(if encrypted { "it is encrypted, and such files are not supported" } else { "it holds no private key" })
+    Err(if encrypted {
+        "it is encrypted, and such files are not supported"
+    } else {
+        "it holds no private key"
+    })
 }
 
 fn pkcs8(der: &[u8]) -> Result<Pair, &'static str> {
-    let info = pkcs8::PrivateKeyInfoRef::from_der(der).map_err(|_| "its PKCS#8 is not well-formed")?;
+    let info =
+        pkcs8::PrivateKeyInfoRef::from_der(der).map_err(|_| "its PKCS#8 is not well-formed")?;
     match info.algorithm.oid {
         RSA_ENCRYPTION => rsa(RsaKeyPair::from_pkcs8(der)),
         ID_EC_PUBLIC_KEY => ec(info.algorithm.parameters_oid().ok(), der),
@@ -95,7 +102,8 @@ fn sec1(der: &[u8]) -> Result<Pair, &'static str> {
 }
 
 fn rsa(pair: Result<RsaKeyPair, KeyRejected>) -> Result<Pair, &'static str> {
-    pair.map(|pair| Pair::Rsa(Box::new(pair))).map_err(|_| "its RSA key is not valid, or not of 2048 to 8192 bits")
+    pair.map(|pair| Pair::Rsa(Box::new(pair)))
+        .map_err(|_| "its RSA key is not valid, or not of 2048 to 8192 bits")
 }
 
 fn ec(curve: Option<ObjectIdentifier>, der: &[u8]) -> Result<Pair, &'static str> {
@@ -122,7 +130,9 @@ impl Pair {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let random = SystemRandom::new();
         match self {
-            Self::Ec(pair, Curve::P384) => Ok(pair.sign_digest(&padded(message)?)?.as_ref().to_vec()),
+            Self::Ec(pair, Curve::P384) => {
+                Ok(pair.sign_digest(&padded(message)?)?.as_ref().to_vec())
+            }
             Self::Ec(pair, _) => Ok(pair.sign(&random, message)?.as_ref().to_vec()),
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -148,14 +158,15 @@ impl Signer for FileKey {
     }
 
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let failed = |reason: &str| Error::KeyFile { path: self.path.clone(), reason: reason.to_owned() };
+        let failed =
+            |reason: &str| Error::KeyFile { path: self.path.clone(), reason: reason.to_owned() };
         if scheme != self.public_key.scheme() {
             return Err(failed("it cannot make this kind of signature"));
         }
         self.pair.sign(message).map_err(|_| failed("signing failed"))
     }
 
-    fn certificates(&self, _: &Place) -> Result<Vec<Certificate>, Error> {
+    fn certificates(&self, _: &Wanted) -> Result<Vec<Certificate>, Error> {
         Ok(Vec::new())
     }
 

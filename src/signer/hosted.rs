@@ -3,17 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use super::{Error, Place, Settings, Signer, modules};
 use crate::certificate::Certificate;
 use crate::key::public_key::{PublicKey, Scheme};
 use crate::key::uri::{PinAttribute, Pkcs11Uri};
 use crate::secret::Secret;
+use crate::signer::{Error, Settings, Signer, modules};
 use crate::wire::{Bytes, Failure, PinSources, Reply, Request, Select, Selected, Wanted};
 
 mod process;
 
 use process::Host;
+
+/// How long one function may take where several modules are asked: one that hangs must not cost
+/// those who do not even use it the whole time.
+const ONE_OF_SEVERAL: Duration = Duration::from_secs(3);
 
 /// A private key on a token, and the host that holds it.
 pub struct HostedKey {
@@ -39,13 +44,17 @@ impl HostedKey {
     ///
     /// # Errors
     /// When there is no such key, or more than one, or its module fails.
-    pub fn open(uri: &Pkcs11Uri, expected: Option<&PublicKey>, settings: &Settings) -> Result<Self, Error> {
+    pub fn open(
+        uri: &Pkcs11Uri,
+        expected: Option<&PublicKey>,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
         let select = || {
-            Request::Select(Select {
+            Request::Select(Box::new(Select {
                 token: uri.token.clone(),
                 object: uri.object.clone(),
                 public_key: expected.map(|key| Bytes::from(key.spki())),
-            })
+            }))
         };
         let (host, selected) = ask(uri, settings, &select, |reply| match reply {
             Reply::Selected(selected) => Some(selected),
@@ -66,9 +75,15 @@ impl HostedKey {
 /// # Errors
 /// As for a key.
 pub fn certificates(uri: &Pkcs11Uri, settings: &Settings) -> Result<Vec<Certificate>, Error> {
-    let wanted = || Request::Certificates(Wanted::At(uri.token.clone(), uri.object.clone()));
+    let wanted = || Request::Certificates(at(uri));
     let (_host, ders) = ask(uri, settings, &wanted, certificates_in)?;
     Ok(parsed(&ders))
+}
+
+/// Where a URI says.
+#[must_use]
+pub fn at(uri: &Pkcs11Uri) -> Wanted {
+    Wanted::At(Box::new((uri.token.clone(), uri.object.clone())))
 }
 
 fn certificates_in(reply: Reply) -> Option<Vec<Bytes>> {
@@ -105,9 +120,10 @@ fn ask<T: Send>(
         Reply::Hidden => Ok(Answer::Hidden),
         reply => take(reply).map(Answer::Visible).ok_or_else(process::out_of_order),
     };
+    let call = if modules.len() == 1 { process::CALL } else { ONE_OF_SEVERAL };
     let first = |module: &PathBuf| -> Result<Asked<T>, Error> {
         let (pin, value) = pin_sources(uri, settings);
-        let mut host = Host::start(module, settings, pin, value)?;
+        let mut host = Host::start(module, settings, call, pin, value)?;
         let answer = put(&mut host)?;
         Ok(Asked { host, answer })
     };
@@ -116,6 +132,7 @@ fn ask<T: Send>(
         several => choose(several, ask_all(several, &first))?,
     };
     let mut host = asked.host;
+    host.call = process::CALL;
     match asked.answer {
         Answer::Visible(answer) => Ok((host, answer)),
         Answer::Hidden => {
@@ -134,7 +151,8 @@ fn ask_all<T: Send>(
     first: &(dyn Fn(&PathBuf) -> Result<Asked<T>, Error> + Sync),
 ) -> Vec<Result<Asked<T>, Error>> {
     thread::scope(|scope| {
-        let running: Vec<_> = modules.iter().map(|module| scope.spawn(move || first(module))).collect();
+        let running: Vec<_> =
+            modules.iter().map(|module| scope.spawn(move || first(module))).collect();
         let lost = |_| Err(process::out_of_order());
         running.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
     })
@@ -142,11 +160,16 @@ fn ask_all<T: Send>(
 
 /// The one module that has it. Several are an error: the same token may be there through two
 /// modules, and then the user says which.
-fn choose<T>(modules: &[PathBuf], answers: Vec<Result<Asked<T>, Error>>) -> Result<Asked<T>, Error> {
+fn choose<T>(
+    modules: &[PathBuf],
+    answers: Vec<Result<Asked<T>, Error>>,
+) -> Result<Asked<T>, Error> {
     let (mut visible, mut hidden, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (module, answer) in modules.iter().zip(answers) {
         match answer {
-            Ok(asked) if matches!(asked.answer, Answer::Visible(_)) => visible.push((module, asked)),
+            Ok(asked) if matches!(asked.answer, Answer::Visible(_)) => {
+                visible.push((module, asked))
+            }
             Ok(asked) => hidden.push((module, asked)),
             Err(error) => failed.push(error),
         }
@@ -204,14 +227,8 @@ impl Signer for HostedKey {
         }
     }
 
-    fn certificates(&self, wanted: &Place) -> Result<Vec<Certificate>, Error> {
-        let request = || {
-            Request::Certificates(match wanted {
-                Place::At(filters) => Wanted::At(filters.0.clone(), filters.1.clone()),
-                Place::BesideKey => Wanted::BesideKey,
-                Place::Subject(name) => Wanted::Subject(Bytes(name.clone())),
-            })
-        };
+    fn certificates(&self, wanted: &Wanted) -> Result<Vec<Certificate>, Error> {
+        let request = || Request::Certificates(wanted.clone());
         let mut host = self.host();
         let mut reply = host.ask(&request())?;
         if matches!(reply, Reply::Hidden) {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Settings};
 use crate::key::uri::Pkcs11Uri;
 use crate::paths;
+use crate::signer::{Error, Settings};
 
 /// Where modules are that are named without a folder, and those of p11-kit's relative names.
 const FOLDERS: [&str; 8] = [
@@ -41,7 +41,8 @@ pub fn to_ask(settings: &Settings, uri: &Pkcs11Uri) -> Result<Vec<PathBuf>, Erro
     if let Some(module) = &settings.default_module {
         return Ok(vec![checked(module)?]);
     }
-    let registered: Vec<_> = registered().iter().filter_map(|module| checked(module).ok()).collect();
+    let registered: Vec<_> =
+        registered().iter().filter_map(|module| checked(module).ok()).collect();
     if registered.is_empty() { Err(Error::NoModule) } else { Ok(registered) }
 }
 
@@ -129,7 +130,13 @@ mod tests {
     #[test]
     fn what_is_not_for_us_is_left_out() {
         let module = "module: /opt/hsm/p11.so\n";
-        for rest in ["remote: |ssh", "trust-policy: yes", "enable-in: firefox", "disable-in: a, keyanchor", "module:"] {
+        for rest in [
+            "remote: |ssh",
+            "trust-policy: yes",
+            "enable-in: firefox",
+            "disable-in: a, keyanchor",
+            "module:",
+        ] {
             assert_eq!(parse(&format!("{module}{rest}\n")), None, "{rest}");
         }
         assert!(parse(&format!("{module}enable-in: keyanchor\n")).is_some());

@@ -107,7 +107,12 @@ mod tests {
 
     #[test]
     fn a_length_is_not_believed() {
-        for frame in [[0, 0, 0, 0, b'm'], [0xff, 0xff, 0xff, 0xff, b'm'], [0, 0, 0, 9, b'm'], [0, 0, 0, 1, b'x']] {
+        for frame in [
+            [0, 0, 0, 0, b'm'],
+            [0xff, 0xff, 0xff, 0xff, b'm'],
+            [0, 0, 0, 9, b'm'],
+            [0, 0, 0, 1, b'x'],
+        ] {
             assert!(read(&mut frame.as_slice()).is_err(), "{frame:?}");
         }
     }

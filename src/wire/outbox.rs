@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Notice, Reply, frame};
+use crate::wire::{Notice, Reply, frame};
 
 /// Where a host writes. When the main program is gone nothing can be written, and nothing need be:
 /// the end of stdin ends the host.

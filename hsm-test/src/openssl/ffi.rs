@@ -93,6 +93,7 @@ functions! {
 pub(super) fn crypto() -> &'static Functions {
     static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
     FUNCTIONS.get_or_init(|| {
-        Functions::load().unwrap_or_else(|error| panic!("the lab needs OpenSSL 3's libcrypto.so.3: {error}"))
+        Functions::load()
+            .unwrap_or_else(|error| panic!("the lab needs OpenSSL 3's libcrypto.so.3: {error}"))
     })
 }

@@ -52,9 +52,11 @@ impl Behaviour {
     pub(super) fn next(&mut self) -> Option<Staged> {
         match self {
             Self::Hang => Some(Staged::Silence),
-            Self::Raw { status, headers, body } => {
-                Some(Staged::Answer(Response { status: *status, headers: headers.clone(), body: body.clone() }))
-            }
+            Self::Raw { status, headers, body } => Some(Staged::Answer(Response {
+                status: *status,
+                headers: headers.clone(),
+                body: body.clone(),
+            })),
             Self::Refuse { status, kind, message } => {
                 let refusal = Refusal::new(*status, kind, message.clone(), "the lab was told to");
                 Some(Staged::Answer(refusal.json()))

@@ -56,7 +56,8 @@ pub(super) struct Response {
 impl Request {
     /// The values of a header joined by commas, as a signature sees them; `None` where it was not sent.
     pub fn header(&self, name: &str) -> Option<String> {
-        let values = self.headers.iter().filter(|(sent, _)| sent == name).map(|(_, value)| value.as_str());
+        let values =
+            self.headers.iter().filter(|(sent, _)| sent == name).map(|(_, value)| value.as_str());
         let values: Vec<&str> = values.collect();
         (!values.is_empty()).then(|| values.join(","))
     }
@@ -67,7 +68,11 @@ impl fmt::Display for Verdict {
         match self {
             Self::Granted => f.write_str("granted"),
             Self::Refused(refusal) => {
-                write!(f, "refused: {} {}: {} ({})", refusal.status, refusal.kind, refusal.message, refusal.reason)
+                write!(
+                    f,
+                    "refused: {} {}: {} ({})",
+                    refusal.status, refusal.kind, refusal.message, refusal.reason
+                )
             }
             Self::Unjudged => f.write_str("not judged"),
         }
@@ -75,7 +80,12 @@ impl fmt::Display for Verdict {
 }
 
 impl Refusal {
-    pub(super) fn new(status: u16, kind: &str, message: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub(super) fn new(
+        status: u16,
+        kind: &str,
+        message: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
         Self { status, kind: kind.into(), message: message.into(), reason: reason.into() }
     }
 
@@ -110,14 +120,19 @@ impl Refusal {
 
     /// The answer of STS.
     pub(super) fn xml(&self) -> Response {
+        let identifier = uuid();
         let body = format!(
             "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    <Type>Sender</Type>\n    \
              <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  <RequestId>{}</RequestId>\n</ErrorResponse>\n",
             self.kind,
             escaped(&self.message),
-            uuid()
+            identifier
         );
-        let headers = owned(&[("content-type", "text/xml"), ("x-lab-reason", &printable(&self.reason))]);
+        let headers = owned(&[
+            ("content-type", "text/xml"),
+            ("x-amzn-requestid", &identifier),
+            ("x-lab-reason", &printable(&self.reason)),
+        ]);
         Response { status: self.status, headers, body: body.into_bytes() }
     }
 }

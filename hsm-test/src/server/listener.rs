@@ -103,7 +103,9 @@ fn tls_config((chain, key): &(String, String)) -> ServerConfig {
 async fn accept(socket: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(converse(stream, acceptor.clone(), Arc::clone(&state)))),
+            Ok((stream, _)) => {
+                drop(tokio::spawn(converse(stream, acceptor.clone(), Arc::clone(&state))))
+            }
             // out of file descriptors, most likely: others will close some
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
@@ -117,7 +119,9 @@ async fn converse(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) {
     if state.is_resetting() {
         let _ = stream.set_zero_linger();
     }
-    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let Ok(stream) = acceptor.accept(stream).await else {
+        return;
+    };
     let service = service_fn(|request| answer(request, Arc::clone(&state)));
     let mut server = hyper::server::conn::http1::Builder::new();
     let _ = server.max_buf_size(LONGEST_HEAD).serve_connection(TokioIo::new(stream), service).await;
@@ -141,9 +145,12 @@ async fn answer(
 /// Reads a request to its end.
 async fn receive(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
-    let too_long = |_| Refusal::new(413, "RequestEntityTooLargeException", "", "the body is cut or over 1 MiB");
+    let too_long = |_| {
+        Refusal::new(413, "RequestEntityTooLargeException", "", "the body is cut or over 1 MiB")
+    };
     let body = Limited::new(body, LONGEST_BODY).collect().await.map_err(too_long)?.to_bytes();
-    let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text =
+        |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Ok(Request {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
@@ -157,11 +164,18 @@ async fn receive(request: hyper::Request<Incoming>) -> Result<Request, Refusal> 
 /// The answer with the headers that all of them have, unless it has its own.
 fn sealed(response: Response, date: &str) -> hyper::Response<Full<Bytes>> {
     let identifier = http::uuid();
-    let own = |name: &str| response.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
-    let common = [("date", date), ("x-amzn-requestid", &identifier)].into_iter().filter(|(name, _)| !own(name));
+    let own =
+        |name: &str| response.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
+    let common = [("date", date), ("x-amzn-requestid", &identifier)]
+        .into_iter()
+        .filter(|(name, _)| !own(name));
     let mut builder = hyper::Response::builder().status(response.status);
-    for (name, value) in common.chain(response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
+    for (name, value) in
+        common.chain(response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    {
         builder = builder.header(name, value);
     }
-    builder.body(Full::new(Bytes::from(response.body))).expect("the status and headers given are those of HTTP")
+    builder
+        .body(Full::new(Bytes::from(response.body)))
+        .expect("the status and headers given are those of HTTP")
 }

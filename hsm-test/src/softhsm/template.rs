@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Copies the template, which is made where it is missing or about to expire.
 pub(super) fn copy_to(directory: &Path) {
-    let script = target::workspace().join("softhsm/provision.sh");
+    let script = super::SoftHsm::provisioning_script();
     let text = fs::read(&script).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
     let name = format!("lab-template-{}", &openssl::hex(&openssl::sha256(&text))[..16]);
     let template = target::directory().join(&name);
@@ -36,7 +36,9 @@ pub(super) fn copy_to(directory: &Path) {
 
 /// Made to its end, and good for a day. The script issues the leaf of `always` last.
 fn is_fresh(template: &Path) -> bool {
-    let Ok(text) = fs::read_to_string(template.join("certs/always.pem")) else { return false };
+    let Ok(text) = fs::read_to_string(template.join("certs/always.pem")) else {
+        return false;
+    };
     let leaves = pem::certificates(&text);
     let leaf = leaves.first().and_then(|der| Certificate::from_der(der));
     leaf.is_some_and(|leaf| leaf.validity(SystemTime::now() + DAY) == Validity::Valid)
@@ -65,7 +67,8 @@ fn copy_tree(from: &Path, to: &Path) {
         if source.is_dir() {
             copy_tree(&source, &copy);
         } else {
-            fs::copy(&source, &copy).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+            fs::copy(&source, &copy)
+                .unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         }
     }
 }

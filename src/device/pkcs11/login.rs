@@ -1,7 +1,10 @@
 //! Logging in: one C_Login for one PIN. Whether a PIN may be sent at all is for the etiquette to
 //! say; what the token answers is told here, with the tries that it says are left.
 
-use super::{AuthPin, Device, Error, Failure, Pin, PinState, RvError, UserType};
+use crate::device::pkcs11::module::Module;
+use crate::device::pkcs11::{
+    Attached, AuthPin, Device, Error, Failure, Pin, PinState, RvError, UserType,
+};
 use crate::wire::failure::Tries;
 
 impl Device<'_> {
@@ -28,57 +31,81 @@ impl Device<'_> {
             && info.max_pin_length() > 0
             && !taken.contains(&pin.expose().len())
         {
-            let reason = format!("{origin}: the token takes PINs of {} to {} bytes", taken.start(), taken.end());
+            let reason = format!(
+                "{origin}: the token takes PINs of {} to {} bytes",
+                taken.start(),
+                taken.end()
+            );
             return Err(Failure::PinSource { token: attached.token.label(), reason });
         }
         let pin = pin.map(|pin| AuthPin::new(pin.expose().into()));
-        let login = || attached.session.login(UserType::User, pin.as_ref());
-        let mut refused = None;
-        self.module.call("C_Login", &attached.token.name(), || match login() {
-            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(error) => {
-                refused = Some(refusal(&error));
-                Err(error)
-            }
-            Ok(()) => Ok(()),
-        })
-        .or_else(|failure| self.explain(failure, refused.flatten(), origin))?;
+        let answer = login(&self.module, attached, UserType::User, pin.as_ref());
+        answer.or_else(|refused| self.explain(refused, origin.clone()))?;
         let attached = self.attached.get_mut(self.current).ok_or(Failure::Protocol)?;
         attached.logged_in = true;
         attached.pin = pin;
+        attached.origin = origin;
         Ok(())
     }
 
     /// A refused PIN is told as such, with what the token says now.
-    fn explain(
-        &mut self,
-        failure: Failure,
-        refusal: Option<Refusal>,
-        origin: String,
-    ) -> Result<(), Failure> {
+    fn explain(&mut self, refused: Refused, origin: String) -> Result<(), Failure> {
         let token = self.token();
-        Err(match refusal {
-            None => failure,
-            Some(Refusal::Locked) => Failure::PinLocked { token },
-            Some(Refusal::Wrong) => {
+        Err(match refused {
+            Refused::Other(failure) => failure,
+            Refused::Locked => Failure::PinLocked { token },
+            Refused::Wrong => {
                 let tries = self.pin_state().map_or(Tries::Unknown, |state| state.tries);
                 Failure::PinWrong { token, origin, tries }
             }
         })
     }
+
+    /// The login that an always-authenticate key wants between C_SignInit and C_Sign, with the PIN
+    /// that opened the token (PKCS#11 v2.40 §11.6, CKU_CONTEXT_SPECIFIC).
+    pub(super) fn context_login(&self, attached: &Attached) -> Result<(), Failure> {
+        let token = || attached.token.label();
+        let answer =
+            login(&self.module, attached, UserType::ContextSpecific, attached.pin.as_ref());
+        answer.map_err(|refused| match refused {
+            Refused::Other(failure) => failure,
+            Refused::Locked => Failure::PinLocked { token: token() },
+            Refused::Wrong => {
+                let origin = attached.origin.clone();
+                Failure::PinWrong { token: token(), origin, tries: Tries::Unknown }
+            }
+        })
+    }
 }
 
-enum Refusal {
+/// What C_Login said no with.
+enum Refused {
     Locked,
+    Other(Failure),
     Wrong,
 }
 
-fn refusal(error: &Error) -> Option<Refusal> {
-    match error {
-        Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
-            Some(Refusal::Wrong)
+/// One C_Login. Being logged in already is a success.
+fn login(
+    module: &Module<'_>,
+    attached: &Attached,
+    user: UserType,
+    pin: Option<&AuthPin>,
+) -> Result<(), Refused> {
+    let mut code = None;
+    let answer = module.call("C_Login", &attached.token.name(), || {
+        let answer = attached.session.login(user, pin);
+        if let Err(Error::Pkcs11(returned, _)) = &answer {
+            code = Some(*returned);
         }
-        Error::Pkcs11(RvError::PinLocked, _) => Some(Refusal::Locked),
-        _ => None,
-    }
+        answer
+    });
+    answer.or_else(|failure| match code {
+        Some(RvError::UserAlreadyLoggedIn) => Ok(()),
+        Some(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange) => {
+            Err(Refused::Wrong)
+        }
+        Some(RvError::PinLocked) => Err(Refused::Locked),
+        _ => Err(Refused::Other(failure)),
+    })
 }

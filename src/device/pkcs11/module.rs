@@ -7,7 +7,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::{Slot, TokenInfo};
 
-use super::return_value;
+use crate::device::pkcs11::return_value;
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::etiquette::PinState;
 use crate::wire::Failure;

@@ -4,7 +4,7 @@
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::module::Module;
+use crate::device::pkcs11::module::Module;
 use crate::key::PublicKey;
 use crate::key::uri::ObjectFilter;
 use crate::wire::Failure;
@@ -53,7 +53,10 @@ impl View<'_> {
     }
 
     /// Handles of private keys, for one that is known already: nothing is read.
-    pub(super) fn private_handles(&self, filter: &ObjectFilter) -> Result<Vec<ObjectHandle>, Failure> {
+    pub(super) fn private_handles(
+        &self,
+        filter: &ObjectFilter,
+    ) -> Result<Vec<ObjectHandle>, Failure> {
         self.handles(ObjectClass::PRIVATE_KEY, matching(filter))
     }
 
@@ -63,7 +66,11 @@ impl View<'_> {
         Ok(attributes.contains(&Attribute::AlwaysAuthenticate(true)))
     }
 
-    fn objects(&self, class: ObjectClass, template: Vec<Attribute>) -> Result<Vec<Object>, Failure> {
+    fn objects(
+        &self,
+        class: ObjectClass,
+        template: Vec<Attribute>,
+    ) -> Result<Vec<Object>, Failure> {
         let handles = self.handles(class, template)?;
         handles.into_iter().map(|handle| self.object(class, handle)).collect()
     }
@@ -77,7 +84,11 @@ impl View<'_> {
         self.module.call("C_FindObjects", self.token, || self.session.find_objects(&template))
     }
 
-    fn read(&self, handle: ObjectHandle, types: &[AttributeType]) -> Result<Vec<Attribute>, Failure> {
+    fn read(
+        &self,
+        handle: ObjectHandle,
+        types: &[AttributeType],
+    ) -> Result<Vec<Attribute>, Failure> {
         let get = || self.session.get_attributes(handle, types);
         self.module.call("C_GetAttributeValue", self.token, get)
     }

@@ -43,7 +43,11 @@ impl Raw {
     }
 
     /// C_Sign, once, into a buffer that is long enough for every mechanism we use.
-    pub(super) fn sign(&self, session: CK_SESSION_HANDLE, input: &[u8]) -> Result<Vec<u8>, RawError> {
+    pub(super) fn sign(
+        &self,
+        session: CK_SESSION_HANDLE,
+        input: &[u8],
+    ) -> Result<Vec<u8>, RawError> {
         let mut input = input.to_vec();
         let mut output = vec![0; LONGEST];
         let mut length = LONGEST as CK_ULONG;
@@ -51,7 +55,13 @@ impl Raw {
         // buffers outlive the call, and their lengths are those that are passed.
         let returned = unsafe {
             let sign = (*self.functions).C_Sign.ok_or(RawError::Missing)?;
-            sign(session, input.as_mut_ptr(), input.len() as CK_ULONG, output.as_mut_ptr(), &raw mut length)
+            sign(
+                session,
+                input.as_mut_ptr(),
+                input.len() as CK_ULONG,
+                output.as_mut_ptr(),
+                &raw mut length,
+            )
         };
         check(returned)?;
         // A module that reports more than the buffer holds is not believed.

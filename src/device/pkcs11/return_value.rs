@@ -2,7 +2,7 @@
 
 use cryptoki::error::{Error, Rv, RvError};
 
-use super::raw::RawError;
+use crate::device::pkcs11::raw::RawError;
 use crate::wire::Failure;
 
 /// The failure of one function.
@@ -51,17 +51,25 @@ fn meaning(code: &RvError) -> &'static str {
         RvError::DeviceError => "the token did not answer as it should",
         RvError::DeviceMemory => "the token has no memory left",
         RvError::DeviceRemoved => "the token was removed",
-        RvError::FunctionCanceled | RvError::FunctionRejected => "it was declined, or not touched in time",
+        RvError::FunctionCanceled | RvError::FunctionRejected => {
+            "it was declined, or not touched in time"
+        }
         RvError::FunctionFailed | RvError::GeneralError => "the module does not say why",
         RvError::HostMemory => "the module has no memory left",
         RvError::KeyFunctionNotPermitted => "the key may not sign",
         RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid => "the key has gone",
-        RvError::KeySizeRange | RvError::KeyTypeInconsistent => "the key is not of the kind it was taken for",
-        RvError::MechanismInvalid | RvError::MechanismParamInvalid => "the token cannot make this kind of signature",
+        RvError::KeySizeRange | RvError::KeyTypeInconsistent => {
+            "the key is not of the kind it was taken for"
+        }
+        RvError::MechanismInvalid | RvError::MechanismParamInvalid => {
+            "the token cannot make this kind of signature"
+        }
         RvError::OperationActive => "another operation is still active",
         RvError::PinExpired => "the PIN must be changed first",
         RvError::PinLocked => "the PIN is locked",
-        RvError::SessionClosed | RvError::SessionHandleInvalid => "the session with the token was lost",
+        RvError::SessionClosed | RvError::SessionHandleInvalid => {
+            "the session with the token was lost"
+        }
         RvError::SessionCount => "the token has no session left; another process may hold them",
         RvError::TokenNotPresent => "the token was removed",
         RvError::TokenNotRecognized => "the module does not know this token",

@@ -1,7 +1,9 @@
 //! Which key, and which certificates: what a URI chooses, without logging in where that is enough.
 //! Nothing is picked silently: two keys that fit are an error, unless the certificate decides.
 
-use super::{Bytes, Device, Failure, Found, Key, Object, PublicKey, Select, Selected, View, Wanted};
+use crate::device::pkcs11::{
+    Bytes, Device, Failure, Found, Key, Object, PublicKey, Select, Selected, View, Wanted,
+};
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 
 /// How many of the objects that are there an error names.
@@ -13,7 +15,8 @@ impl Device<'_> {
     /// # Errors
     /// When no token or no key fits, or more than one does.
     pub fn select(&mut self, wanted: &Select) -> Result<Found<Selected>, Failure> {
-        let expected = wanted.public_key.as_ref().and_then(|spki| PublicKey::from_spki(&spki.0).ok());
+        let expected =
+            wanted.public_key.as_ref().and_then(|spki| PublicKey::from_spki(&spki.0).ok());
         let places = self.attach(&wanted.token)?;
         let mut found = Vec::new();
         for &place in &places {
@@ -45,9 +48,11 @@ impl Device<'_> {
     /// When no token or no certificate fits, or tokens that cannot be told apart do.
     pub fn certificates(&mut self, wanted: &Wanted) -> Result<Found<Vec<Vec<u8>>>, Failure> {
         let found = match wanted {
-            Wanted::At(token, object) => return self.certificates_at(token, object),
+            Wanted::At(filters) => return self.certificates_at(&filters.0, &filters.1),
             Wanted::BesideKey => self.beside_key()?,
-            Wanted::Subject(name) => self.view(self.current, |view| view.certificates_of(&name.0))?,
+            Wanted::Subject(name) => {
+                self.view(self.current, |view| view.certificates_of(&name.0))?
+            }
         };
         Ok(Found::Visible(ders(found)))
     }

@@ -2,9 +2,9 @@
 
 use cryptoki::object::ObjectHandle;
 
-use super::raw::{Raw, RawError};
-use super::signature::{self, Way};
-use super::{Attached, Device, Error, Failure, Key, RvError, UserType, View, return_value};
+use crate::device::pkcs11::raw::{Raw, RawError};
+use crate::device::pkcs11::signature::{self, Way};
+use crate::device::pkcs11::{Attached, Device, Error, Failure, Key, RvError, View, return_value};
 use crate::key::public_key::Scheme;
 use crate::key::uri::ObjectFilter;
 use cryptoki::error::Rv;
@@ -24,9 +24,7 @@ impl Device<'_> {
         let ways = signature::ways(scheme, message);
         let output = match self.attempt(attached, handle, &ways, each_time) {
             // The attribute lies on some tokens: the key wants a login of its own after all.
-            Err(Refused::NotLoggedIn) if !each_time => {
-                self.attempt(attached, handle, &ways, true)
-            }
+            Err(Refused::NotLoggedIn) if !each_time => self.attempt(attached, handle, &ways, true),
             answer => answer,
         };
         let output = output.map_err(|refused| refused.into_failure(&token))?;
@@ -45,8 +43,7 @@ impl Device<'_> {
     ) -> Result<Vec<u8>, Refused> {
         let way = self.begin(attached, key, ways)?;
         if each_time {
-            let login = || attached.session.login(UserType::ContextSpecific, attached.pin.as_ref());
-            self.module.call("C_Login", &attached.token.name(), login).map_err(Refused::Failed)?;
+            self.context_login(attached).map_err(Refused::Failed)?;
         }
         let raw = Raw::of(&self.module.path).map_err(Refused::Sign)?;
         self.module.announce("C_Sign");

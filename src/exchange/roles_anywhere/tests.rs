@@ -13,7 +13,8 @@ use crate::key::public_key::Scheme;
 use crate::signer::file::FileKey;
 
 const ANCHOR: &str = "arn:aws:rolesanywhere:us-east-1:111122223333:trust-anchor/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
-const PROFILE: &str = "arn:aws:rolesanywhere:us-east-1:111122223333:profile/11111111-2222-3333-4444-555555555555";
+const PROFILE: &str =
+    "arn:aws:rolesanywhere:us-east-1:111122223333:profile/11111111-2222-3333-4444-555555555555";
 const ROLE: &str = "arn:aws:iam::111122223333:role/Example";
 const HOST: &str = "rolesanywhere.us-east-1.amazonaws.com";
 
@@ -67,7 +68,9 @@ fn the_rsa_example_comes_out_byte_for_byte() {
 /// Arguments in the query, Content-Length signed, an intermediate: none of it is what we send, and
 /// the canonical request describes it all the same.
 fn p256_example(identity: &Identity) -> Canonical {
-    let chain = files::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/p256.intermediate.pem"));
+    let chain = files::read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/p256.intermediate.pem"),
+    );
     let body = vector("p256.body.json");
     let headers = [
         ("x-amz-x509-chain", header_value(&chain.expect("chain")[0])),
@@ -79,7 +82,8 @@ fn p256_example(identity: &Identity) -> Canonical {
     ];
     let query = [("roleArn", ROLE), ("trustAnchorArn", ANCHOR), ("profileArn", PROFILE)];
     assert_eq!(canonical_query(&query), vector("p256.query"));
-    Request { method: "POST", path: PATH, query: &query, headers: &headers, body: body.as_bytes() }.canonical()
+    Request { method: "POST", path: PATH, query: &query, headers: &headers, body: body.as_bytes() }
+        .canonical()
 }
 
 #[test]
@@ -87,13 +91,21 @@ fn the_p256_example_verifies_and_a_signature_of_ours_takes_its_place() {
     let identity = identity("p256");
     let canonical = p256_example(&identity);
     assert_eq!(canonical.text.len(), 1755);
-    let scope = Scope { time: now(), region: "us-east-1", service: "rolesanywhere", scheme: Scheme::EcdsaSha256 };
+    let scope = Scope {
+        time: now(),
+        region: "us-east-1",
+        service: "rolesanywhere",
+        scheme: Scheme::EcdsaSha256,
+    };
     let to_sign = scope.string_to_sign(&canonical);
     assert!(to_sign.ends_with("270fe506bfa45042bae8fd8e4290794e876dcd14b8b9ed2a86c6638f9f71507d"));
 
     let published = vector("p256.authorization");
     let (head, hex) = published.split_once("Signature=").expect("signature");
-    let signature: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+    let signature: Vec<u8> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))
+        .collect();
     let key = identity.leaf().public_key().expect("key");
     assert!(key.verifies(Scheme::EcdsaSha256, to_sign.as_bytes(), &signature));
     assert!(!key.verifies(Scheme::EcdsaSha256, b"something else", &signature));

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{ObjectClass, UriError};
+use crate::key::uri::{ObjectClass, UriError};
 
 /// Which side of the `?` an attribute stands on: they allow different characters.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,8 @@ pub(super) fn module_name(value: &str) -> Result<String, UriError> {
 pub(super) fn pin_source(value: &str) -> Result<PathBuf, UriError> {
     let source = text(Part::Query, "pin-source", value)?;
     let path = source.strip_prefix("file:").unwrap_or(&source);
-    let path = path.strip_prefix("//").map_or(path, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
+    let path =
+        path.strip_prefix("//").map_or(path, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
     if !path.starts_with('/') {
         let expected = "a file: URI or an absolute path";
         return Err(UriError::Value { name: "pin-source".into(), expected });
@@ -136,7 +137,10 @@ pub(super) fn pin_source(value: &str) -> Result<PathBuf, UriError> {
 /// Percent-encodes all but RFC 3986's unreserved characters.
 pub(super) fn encode(bytes: &[u8]) -> String {
     let unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-    bytes.iter().map(|b| if unreserved(b) { char::from(*b).into() } else { format!("%{b:02X}") }).collect()
+    bytes
+        .iter()
+        .map(|b| if unreserved(b) { char::from(*b).into() } else { format!("%{b:02X}") })
+        .collect()
 }
 
 /// Percent-encodes every byte: how RFC 7512 wants a CKA_ID.

@@ -35,23 +35,44 @@ fn the_scheme_is_case_insensitive_and_an_empty_uri_is_valid() {
 
 #[test]
 fn malformed_uris_are_refused() {
-    for uri in ["pkcs11:object=Test%", "pkcs11:object=T%xxest", "pkcs11:id=%0", "pkcs11:?pin-value=blah%2"] {
+    for uri in
+        ["pkcs11:object=Test%", "pkcs11:object=T%xxest", "pkcs11:id=%0", "pkcs11:?pin-value=blah%2"]
+    {
         assert!(matches!(refused(uri), UriError::Encoding(_)), "{uri}");
     }
     for uri in ["pkcs11:token=x;", "pkcs11:;token=x", "pkcs11:token=a;;object=b", "pkcs11:?a=b&"] {
         assert_eq!(refused(uri), UriError::EmptyAttribute, "{uri}");
     }
-    for uri in ["pkcs11:token=x#frag", "pkcs11:object=a/b", "pkcs11:object=€", "pkcs11:token=a b", "pkcs11:token=\n"] {
+    for uri in [
+        "pkcs11:token=x#frag",
+        "pkcs11:object=a/b",
+        "pkcs11:object=€",
+        "pkcs11:token=a b",
+        "pkcs11:token=\n",
+    ] {
         assert!(matches!(refused(uri), UriError::Character { .. }), "{uri}");
     }
-    for uri in ["pkcs11:slot-id=0x1", "pkcs11:slot-id=+1", "pkcs11:slot-id=", "pkcs11:type=unknown", "pkcs11:type=secretkey"] {
+    for uri in [
+        "pkcs11:slot-id=0x1",
+        "pkcs11:slot-id=+1",
+        "pkcs11:slot-id=",
+        "pkcs11:type=unknown",
+        "pkcs11:type=secretkey",
+    ] {
         assert!(matches!(refused(uri), UriError::Value { .. }), "{uri}");
     }
     for uri in ["23.", ".23", "a.a", "1000", "2.1000"] {
         let uri = format!("pkcs11:library-version={uri}");
         assert!(matches!(refused(&uri), UriError::Value { .. }), "{uri}");
     }
-    for uri in ["pkcs11:=b", "pkcs11:?=b", "pkcs11:Token=x", "pkcs11://token=x", "pkcs11:?a;b=c", "pkcs11:x-blah=v"] {
+    for uri in [
+        "pkcs11:=b",
+        "pkcs11:?=b",
+        "pkcs11:Token=x",
+        "pkcs11://token=x",
+        "pkcs11:?a;b=c",
+        "pkcs11:x-blah=v",
+    ] {
         assert!(matches!(refused(uri), UriError::Unknown(_)), "{uri}");
     }
     assert_eq!(refused("pkcs11:token"), UriError::NoEquals("token".into()));
@@ -64,13 +85,15 @@ fn malformed_uris_are_refused() {
 
 #[test]
 fn pins_come_from_the_query_and_from_one_place() {
-    let PinAttribute::Value(pin) = parse("pkcs11:?pin-value=1%2A%26%23%25%26%40%28").pin.expect("pin") else {
+    let PinAttribute::Value(pin) =
+        parse("pkcs11:?pin-value=1%2A%26%23%25%26%40%28").pin.expect("pin")
+    else {
         panic!("not a value")
     };
     assert_eq!(pin.expose(), "1*&#%&@(");
     for source in ["/run/pin", "file:/run/pin", "file:///run/pin", "file://localhost/run/pin"] {
         let uri = parse(&format!("pkcs11:?pin-source={source}"));
-        assert!(matches!(uri.pin, Some(PinAttribute::Source(path)) if path == PathBuf::from("/run/pin")));
+        assert!(matches!(uri.pin, Some(PinAttribute::Source(path)) if path == *"/run/pin"));
     }
     assert_eq!(refused("pkcs11:?pin-value=a&pin-source=/b"), UriError::PinTwice);
     assert_eq!(refused("pkcs11:token=a;pin-value=1234"), UriError::PinInPath("pin-value".into()));
@@ -83,14 +106,17 @@ fn modules_are_absolute_paths_or_bare_names() {
     let uri = parse("pkcs11:?module-path=/usr/lib/x.so&vendor=1&vendor=2");
     assert_eq!(uri.module_path, Some("/usr/lib/x.so".into()));
     assert_eq!(parse("pkcs11:?module-name=softhsm2").module_name.as_deref(), Some("softhsm2"));
-    for uri in ["pkcs11:?module-path=x.so", "pkcs11:?module-name=a/b", "pkcs11:?module-name=a%2fb"] {
+    for uri in ["pkcs11:?module-path=x.so", "pkcs11:?module-name=a/b", "pkcs11:?module-name=a%2fb"]
+    {
         assert!(matches!(refused(uri), UriError::Value { .. }), "{uri}");
     }
 }
 
 #[test]
 fn a_printed_uri_parses_to_the_same_and_never_holds_a_pin() {
-    let uri = parse("pkcs11:id=%ab%00;token=a%20b%2Fc;slot-id=3;type=private?pin-value=1234&module-name=m");
+    let uri = parse(
+        "pkcs11:id=%ab%00;token=a%20b%2Fc;slot-id=3;type=private?pin-value=1234&module-name=m",
+    );
     let printed = uri.to_string();
     assert_eq!(printed, "pkcs11:token=a%20b%2Fc;slot-id=3;id=%AB%00;type=private");
     let again = parse(&printed);
@@ -99,7 +125,9 @@ fn a_printed_uri_parses_to_the_same_and_never_holds_a_pin() {
 
 #[test]
 fn an_error_never_shows_a_value() {
-    for uri in ["pkcs11:?pin-value=s3cret%", "pkcs11:?pin-value=s3cret#", "pkcs11:?pin-value=%FFs3cret"] {
+    for uri in
+        ["pkcs11:?pin-value=s3cret%", "pkcs11:?pin-value=s3cret#", "pkcs11:?pin-value=%FFs3cret"]
+    {
         assert!(!refused(uri).to_string().contains("s3cret"), "{uri}");
     }
 }

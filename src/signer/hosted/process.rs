@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use super::{Error, Settings, programs};
 use crate::deadline::{Deadline, PERSON};
 use crate::secret::Secret;
+use crate::signer::hosted::{Error, Settings, programs};
 use crate::wire::frame::{self, Frame};
 use crate::wire::{Notice, Open, PinSources, Reply, Request, VERSION};
 
 /// How long one function of a device may take.
-const CALL: Duration = Duration::from_secs(10);
+pub(super) const CALL: Duration = Duration::from_secs(10);
 /// How long a host may wait for other processes that use the same device: less than [`CALL`], so
 /// that it can still say so.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -32,6 +32,8 @@ pub(super) struct Host {
     replies: Receiver<Reply>,
     module: PathBuf,
     function: String,
+    /// How long one function may take.
+    pub(super) call: Duration,
     deadline: Deadline,
 }
 
@@ -40,6 +42,7 @@ impl Host {
     pub(super) fn start(
         module: &Path,
         settings: &Settings,
+        call: Duration,
         pin: PinSources,
         value: Option<&Secret>,
     ) -> Result<Self, Error> {
@@ -53,10 +56,11 @@ impl Host {
             replies: listen(stdout),
             module: module.into(),
             function: "its start".to_owned(),
+            call,
             deadline: settings.deadline.clone(),
         };
         host.greet()?;
-        let patience = PATIENCE.min(settings.deadline.left());
+        let patience = PATIENCE.min(call).min(settings.deadline.left());
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
         host.write(|stdin| {
             frame::write(stdin, &Request::Open(Open { module: module.into(), patience, pin }))?;
@@ -90,13 +94,16 @@ impl Host {
         }
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut ChildStdin) -> io::Result<()>) -> Result<(), Error> {
+    fn write(
+        &mut self,
+        write: impl FnOnce(&mut ChildStdin) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let stdin = self.stdin.as_mut().ok_or_else(out_of_order)?;
         // Where the host has died the answer tells why.
         match write(stdin) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Unfit {
-                reason: error.to_string(),
-            }),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::Unfit { reason: error.to_string() })
+            }
             _ => Ok(()),
         }
     }
@@ -106,7 +113,7 @@ impl Host {
     fn answer(&mut self) -> Result<Reply, Error> {
         let mut waiting: Option<Instant> = None;
         loop {
-            let time = if waiting.is_some() { PERSON } else { CALL.min(self.deadline.left()) };
+            let time = if waiting.is_some() { PERSON } else { self.call.min(self.deadline.left()) };
             match self.replies.recv_timeout(time) {
                 Ok(Reply::Failed(failure)) => return Err(failure.into()),
                 Ok(Reply::Notice(Notice::Calling(function))) => {
@@ -147,7 +154,9 @@ impl Host {
     /// Waits for the process to end; the end of its stdout comes first and needs no polling.
     fn ended(&mut self, grace: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + grace;
-        while let Ok(_late) = self.replies.recv_timeout(until.saturating_duration_since(Instant::now())) {}
+        while let Ok(_late) =
+            self.replies.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {}
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),

@@ -1,0 +1,55 @@
+# keyanchor: `make demo` shows it, `make test` proves it. Both install what they need (Debian).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint sizes build packages rust python clean
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET)/release
+CARGO_DENY := 0.20.2
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: packages build python ## credentials from a key that cannot leave its token, and the AWS CLI using them
+	softhsm/demo.sh $(TARGET)/demo $(RELEASE) $(TARGET)/venv
+
+test: packages python ## every test
+	LAB=require cargo test --workspace --locked
+
+lint: rust ## formatting, clippy, rustdoc, dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)
+	cargo deny --locked --offline check bans licenses sources
+
+sizes: build ## what the programs weigh, and what they are linked with
+	@for program in keyanchor keyanchor-pkcs11; do \
+		printf '%-18s %9d bytes\n' $$program $$(stat -c %s $(RELEASE)/$$program); \
+		readelf -d $(RELEASE)/$$program | sed -n 's/.*NEEDED.*\[\(.*\)\]/    needs \1/p'; \
+	done
+	@printf '%-18s %9d\n' crates $$(cargo tree --locked -p keyanchor -e normal,build --prefix none --no-dedupe | sort -u | tail -n +2 | wc -l)
+	@test $$(stat -c %s $(RELEASE)/keyanchor) -le 7000000 || { echo 'keyanchor is over its budget of 7 MB'; exit 1; }
+	@! readelf -d $(RELEASE)/keyanchor | grep NEEDED | grep -vqE '\[(libc|libm|libgcc_s|ld-linux[^]]*)\.so' || { echo 'keyanchor needs a library that it must not need'; exit 1; }
+
+build: packages ## the programs, in target/release
+	cargo build --release --locked -p keyanchor
+	cargo build --release --locked -p hsm-test
+
+packages: rust
+	softhsm/packages.sh
+
+rust:
+	@softhsm/rust.sh
+
+python: $(TARGET)/venv/stamp
+
+$(TARGET)/venv/stamp: hsm-test/requirements.txt | packages
+	python3 -m venv $(TARGET)/venv
+	$(TARGET)/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+clean: ## removes what was built
+	cargo clean

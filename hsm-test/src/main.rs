@@ -1,0 +1,156 @@
+//! The lab by hand: make a token and a PKI, serve Roles Anywhere and STS, issue a certificate.
+//!
+//! The library panics with a sentence when something is missing, as a test wants it; here the sentence is the message.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Args, Parser};
+
+use hsm_test::pki::{Leaf, Pki};
+use hsm_test::server::{Config, Request, Server};
+use hsm_test::softhsm::SoftHsm;
+
+/// The device lab of keyanchor.
+#[derive(Debug, Parser)]
+#[command(name = "hsm-test")]
+enum Verb {
+    /// Issue a certificate for a public key.
+    Issue(Issue),
+    /// Make a throw-away HSM with keys, certificates and their PKI.
+    Provision {
+        /// Where to; made where it is missing, completed where it is not.
+        directory: PathBuf,
+    },
+    /// Serve Roles Anywhere and STS until stopped, and say what became of each request.
+    Serve(Serve),
+}
+
+#[derive(Args, Debug)]
+struct Issue {
+    /// The directory with the PKI, DIR/ca of `provision`.
+    #[arg(long)]
+    ca: PathBuf,
+    /// The public key, PEM.
+    #[arg(long)]
+    public_key: PathBuf,
+    /// Where the certificate goes, PEM.
+    #[arg(long)]
+    out: PathBuf,
+    /// The subject's common name.
+    #[arg(long, default_value = "lab")]
+    cn: String,
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    /// The directory with the PKI, DIR/ca of `provision`; its root is the trust anchor.
+    #[arg(long)]
+    ca: PathBuf,
+    /// The TCP port on 127.0.0.1; a free one if 0.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// A file that gets the URL as soon as the server listens.
+    #[arg(long)]
+    ready_file: Option<PathBuf>,
+    /// Where the root to trust for TLS goes [default: ca-bundle.pem beside the PKI].
+    #[arg(long)]
+    ca_bundle_out: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let constant = payload.downcast_ref::<&str>().copied();
+        let message = payload.downcast_ref::<String>().map(String::as_str).or(constant);
+        let message = message.unwrap_or("the lab is broken");
+        let _ = writeln!(std::io::stderr(), "hsm-test: error: {message}");
+    }));
+    match Verb::parse() {
+        Verb::Issue(issue) => self::issue(&issue),
+        Verb::Provision { directory } => provision(&directory),
+        Verb::Serve(serve) => self::serve(&serve),
+    }
+}
+
+fn issue(arguments: &Issue) -> ExitCode {
+    let public_key = fs::read_to_string(&arguments.public_key);
+    let public_key =
+        public_key.unwrap_or_else(|error| panic!("{}: {error}", arguments.public_key.display()));
+    let leaf = Leaf { common_name: Some(arguments.cn.clone()), ..Leaf::of(&public_key) };
+    write(&arguments.out, &Pki::load(&arguments.ca).leaf(&leaf));
+    ExitCode::SUCCESS
+}
+
+fn provision(directory: &Path) -> ExitCode {
+    let script = SoftHsm::provisioning_script();
+    let status = Command::new(&script).arg(directory).status();
+    match status.unwrap_or_else(|error| panic!("{}: {error}", script.display())).success() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn serve(arguments: &Serve) -> ExitCode {
+    let pki = Pki::load(&arguments.ca);
+    let bundle =
+        arguments.ca_bundle_out.clone().unwrap_or_else(|| arguments.ca.join("../ca-bundle.pem"));
+    fs::copy(pki.root_pem_path(), &bundle)
+        .unwrap_or_else(|error| panic!("{}: {error}", bundle.display()));
+    let bundle = bundle.canonicalize().expect("the file was written a moment ago");
+    let config = Config {
+        port: arguments.port,
+        ca_bundle: bundle,
+        observer: Some(say_request),
+        ..Config::lab(&pki)
+    };
+    let server = Server::start(config);
+    introduce(&server);
+    if let Some(ready) = &arguments.ready_file {
+        write(ready, &format!("{}\n", server.url()));
+    }
+    loop {
+        // SIGINT and SIGTERM end the process, and there is nothing to tidy up
+        std::thread::park();
+    }
+}
+
+fn introduce(server: &Server) {
+    say(&format!("listening on {}", server.url()));
+    say(&format!("trust anchor {}", server.trust_anchor_arn()));
+    say(&format!("profile      {}", server.profile_arn()));
+    say(&format!("role         {}", server.role_arn()));
+    say(&format!("CA bundle    {}", server.ca_bundle().display()));
+    let quoted: Vec<String> = server.arguments().iter().map(|argument| quoted(argument)).collect();
+    say(&format!("\nfor keyanchor: {}\n", quoted.join(" ")));
+}
+
+fn say_request(request: &Request) {
+    say(&format!("{} {}: {}", request.method, request.path, request.verdict));
+}
+
+/// A reader that went away is no reason to stop serving.
+fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// As a shell wants it; none of our words has a single quote, except a path of somebody's choice.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Writes beside the file and renames: a reader that waits for it never sees half of it.
+fn write(path: &Path, text: &str) {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
+    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}

@@ -1,0 +1,30 @@
+#!/bin/bash
+# Installs what the demo and the tests need and this Debian lacks; says nothing where all is there.
+set -euo pipefail
+
+packages=(
+    build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
+    ca-certificates
+    gnutls-bin        # p11tool
+    opensc            # pkcs11-tool
+    opensc-pkcs11     # pkcs11-spy.so, which counts the calls
+    openssl
+    python3-venv      # for the AWS CLI and boto3
+    softhsm2
+)
+
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+run=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "install as root: apt-get install ${missing[*]}" >&2; exit 1; }
+    run=(sudo)
+fi
+echo "installing ${missing[*]}"
+"${run[@]}" apt-get update -qq
+"${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=900 \
+    install -y --no-install-recommends "${missing[@]}" >/dev/null
