@@ -17,7 +17,7 @@ pub use usage::Parsed;
 
 /// AWS credentials from a private key that cannot leave its device.
 #[derive(Parser)]
-#[command(name = "keyanchor", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "keyanchor", version, term_width = 0, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,

@@ -47,10 +47,7 @@ pub enum Error {
     },
     /// None was found.
     #[error("no certificate for the key was found")]
-    NoCertificate {
-        /// Where it was looked for.
-        place: String,
-    },
+    NoCertificate,
     /// A file without a certificate.
     #[error("{} holds no certificate", path.display())]
     NotCertificates {
@@ -93,7 +90,11 @@ impl Identity {
         now: SystemTime,
     ) -> Result<Self, Error> {
         let on_token = found.is_empty();
-        let found = if on_token { signer.certificates(&Wanted::BesideKey)? } else { found };
+        let mut found = if on_token { signer.certificates(&Wanted::BesideKey)? } else { found };
+        if on_token {
+            // A token holds other keys' certificates too: those are not wrong, just not this one's.
+            found.retain(|certificate| certificate.certifies(signer.public_key()));
+        }
         let leaf = chain::leaf(&found, signer.public_key(), now)?;
         rules::check(&leaf, now)?;
         let mut pool: Vec<_> = pool.into_iter().chain(found).collect();

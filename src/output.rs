@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
+
 use crate::credentials::Credentials;
 
 pub mod process;
@@ -11,8 +13,22 @@ pub mod process;
 /// # Errors
 /// When stdout is closed or full: then the caller has not got them.
 pub fn credentials(credentials: &Credentials) -> io::Result<()> {
+    if was_closed() {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
     let document = process::document(credentials)?;
     let mut out = io::stdout().lock();
     out.write_all(&document)?;
     out.flush()
+}
+
+/// A program that is started without a stdout gets /dev/null in its place from Rust's runtime, open
+/// for reading too, and all that is written to it is lost in silence. One that is redirected to
+/// /dev/null by a shell has it for writing only, and means it.
+fn was_closed() -> bool {
+    let out = io::stdout();
+    let Ok(status) = fstat(&out) else { return true };
+    let device = FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice;
+    let null = device && (major(status.st_rdev), minor(status.st_rdev)) == (1, 3);
+    null && fcntl_getfl(&out).is_ok_and(|flags| flags.contains(OFlags::RDWR))
 }

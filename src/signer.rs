@@ -84,8 +84,8 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A module that may not be loaded (`hazards` T4), or is not there.
-    #[error("the PKCS#11 module {} is not loaded", module.display())]
+    /// A module that others could change: it is not loaded.
+    #[error("the PKCS#11 module {} is not safe to load", module.display())]
     Module {
         /// The module as it was named.
         module: PathBuf,
@@ -95,6 +95,14 @@ pub enum Error {
     /// No module was named, and none is registered.
     #[error("no PKCS#11 module is known")]
     NoModule,
+    /// The module that was named is not there.
+    #[error("there is no PKCS#11 module {}", module.display())]
+    NoSuchModule {
+        /// The module as it was named.
+        module: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The device host's program is not where it should be.
     #[error("the device host keyanchor-pkcs11 is not installed")]
     NotInstalled {

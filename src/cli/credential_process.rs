@@ -24,6 +24,9 @@ use crate::signer::hosted::{self, HostedKey};
 use crate::signer::{Settings, Signer};
 use crate::timing::Phase;
 
+const KEY_HELP: &str = "The private key: a pkcs11: URI or a PEM file
+(--pkcs11-uri and --private-key are other names of this option)";
+
 const EXAMPLE: &str = "\
 Example, one line of ~/.aws/config:
   credential_process = /usr/local/bin/keyanchor credential-process \
@@ -32,23 +35,25 @@ Example, one line of ~/.aws/config:
 --profile-arn arn:aws:rolesanywhere:us-east-1:111122223333:profile/ID \
 --role-arn arn:aws:iam::111122223333:role/NAME
 
-Absolute paths, and the URI in double quotes: anything else breaks some SDK.
+Absolute paths, and the URI in double quotes: anything else breaks some SDK. A certificate file may
+hold the whole chain; without --key, --certificate says where the key is too.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN), KEYANCHOR_RUNTIME_DIR (locks),
 AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_ENDPOINT_URL_ROLESANYWHERE,
-AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY";
+AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
 
 /// Print credentials for an SDK's `credential_process`
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Options {
-    /// The private key: a pkcs11: URI or a PEM file; without it, the place of the certificate
-    #[arg(long, value_name = "REF", visible_aliases = ["pkcs11-uri", "private-key"], required_unless_present = "certificate")]
+    /// The private key
+    #[arg(long, value_name = "REF", aliases = ["pkcs11-uri", "private-key"], help = KEY_HELP)]
+    #[arg(required_unless_present = "certificate")]
     key: Vec<String>,
-    /// The certificate, alone or with its chain: a PEM or DER file, or a pkcs11: URI; without it, the one beside the key
+    /// Its certificate, a file or pkcs11: URI, if not beside the key
     #[arg(long, value_name = "FILE|URI")]
     certificate: Option<String>,
-    /// Certificates between it and the trust anchor: a PEM file
+    /// Certificates between it and the trust anchor, PEM
     #[arg(long, value_name = "FILE")]
     intermediates: Option<PathBuf>,
     /// The trust anchor (or its alias ARN)
@@ -60,7 +65,7 @@ pub struct Options {
     /// The role to take on
     #[arg(long, value_name = "ARN")]
     role_arn: String,
-    /// How long the credentials last, in seconds: 900 to 43200
+    /// How long the credentials last, 900 to 43200
     #[arg(long, value_name = "SECONDS", default_value = "3600")]
     session_duration: String,
     /// The session's name, where the profile accepts one
@@ -78,19 +83,19 @@ pub struct Options {
     /// Use the endpoint for IPv4 and IPv6
     #[arg(long)]
     dual_stack: bool,
-    /// Trust these CA certificates and no others: a PEM file
+    /// Trust these CA certificates and no others, PEM
     #[arg(long, value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
-    /// Trust these CA certificates as well: a PEM file
+    /// Trust these CA certificates as well, PEM
     #[arg(long, value_name = "FILE", conflicts_with = "ca_bundle")]
     ca_file: Option<PathBuf>,
-    /// The PKCS#11 module
+    /// The PKCS#11 module, if not one that is registered
     #[arg(long, value_name = "FILE")]
     pkcs11_lib: Option<PathBuf>,
     /// Send the PIN even if a wrong one would lock the token
     #[arg(long)]
     use_last_try: bool,
-    /// How long the whole run may take, without the time a person needs
+    /// How long a run may take, not counting a person's time
     #[arg(long, value_name = "TIME", default_value = "15s")]
     timeout: String,
     /// Say on stderr what is done; never a secret

@@ -1,5 +1,5 @@
 //! What is told when the service refuses or cannot be reached: its own words, what they mean, and
-//! what to do. The service does not promise its texts: they are recognised by their beginnings.
+//! what to do. The service does not promise its texts: they are recognised by what they contain.
 
 use crate::error::{Class, Report};
 use crate::exchange::{Error, Refusal};
@@ -8,7 +8,17 @@ use crate::exchange::{Error, Refusal};
 const CLOCK_WINDOW: i64 = 300;
 
 /// Texts of the service and their causes, as seen in the field.
-const KNOWN: [(&str, &str, &str); 8] = [
+const KNOWN: [(&str, &str, &str); 10] = [
+    (
+        "exceeds the maxsessionduration",
+        "the role allows shorter sessions only",
+        "ask for less with --session-duration, or raise the role's maximum session duration",
+    ),
+    (
+        "failed to be mapped into session tags",
+        "an attribute of the certificate cannot become a session tag",
+        "have the certificate issued without it, or remove the profile's attribute mapping for it",
+    ),
     (
         "untrusted signing certificate",
         "no path from the certificate to the trust anchor was found",
@@ -74,7 +84,7 @@ fn cause(refusal: &Refusal) -> String {
     let said = if refusal.message.is_empty() {
         format!("HTTP status {}", refusal.status)
     } else {
-        refusal.message.chars().take(160).collect()
+        refusal.message.trim_end_matches('.').chars().take(160).collect()
     };
     let meant = known(refusal).map_or(String::new(), |(_, meaning, _)| format!(": {meaning}"));
     let request =
@@ -93,6 +103,7 @@ fn hint(refusal: &Refusal) -> String {
         return (*hint).to_owned();
     }
     match refusal.status {
+        300..=399 => "check --endpoint; redirects are not followed".to_owned(),
         403 => "check the trust anchor, the profile, the role and its trust policy".to_owned(),
         404 => "check --trust-anchor-arn and --profile-arn, and that both are in this region"
             .to_owned(),
@@ -104,5 +115,5 @@ fn hint(refusal: &Refusal) -> String {
 
 fn known(refusal: &Refusal) -> Option<&'static (&'static str, &'static str, &'static str)> {
     let message = refusal.message.to_lowercase();
-    KNOWN.iter().find(|(beginning, _, _)| message.starts_with(beginning))
+    KNOWN.iter().find(|(text, _, _)| message.contains(text))
 }

@@ -25,6 +25,9 @@ pub(super) fn report(error: &Error) -> Report {
         Error::Module { module, reason } => Report::new(Class::Local, error)
             .cause(without(reason, module))
             .hint("the module and all folders above it must belong to root or to you, and be writable by nobody else"),
+        Error::NoSuchModule { module, reason } => Report::new(Class::Local, error)
+            .cause(without(reason, module))
+            .hint("give the module's full path with --pkcs11-lib; OpenSC's is opensc-pkcs11.so, SoftHSM's libsofthsm2.so"),
         Error::NoModule => Report::new(Class::Local, error).hint(NAME_THE_MODULE),
         Error::NobodyAnswered { .. } => Report::new(Class::Deadline, error)
             .hint("run it again, or put the PIN into a file and name it with pin-source"),

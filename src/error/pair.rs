@@ -15,8 +15,8 @@ pub(super) fn report(error: &Error) -> Report {
         Error::KeyDiffers { certificate, key } => local()
             .cause(format!("{certificate}, and the key is another one of type {key}"))
             .hint("give the certificate that was issued for this key, or the key that it was issued for"),
-        Error::NoCertificate { place } => local()
-            .cause(format!("there is none {place}"))
+        Error::NoCertificate => local()
+            .cause("none was given, and none that certifies it is beside it")
             .hint("give the certificate with --certificate"),
         Error::NotCertificates { reason, .. } => local()
             .cause(reason)

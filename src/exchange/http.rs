@@ -1,7 +1,6 @@
 //! HTTPS as every exchange needs it: which roots count, no redirects, a limit on every answer, and
 //! a few more attempts where the same request may be sent again.
 
-use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -214,10 +213,7 @@ fn clock_ahead(headers: &HeaderMap) -> Option<i64> {
 
 /// reqwest's own text hides the cause: the innermost says most.
 fn chain(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
+    let innermost = innermost(error);
     match innermost.downcast_ref::<std::io::Error>() {
         Some(error) => paths::reason(error),
         None => innermost.to_string(),
@@ -225,17 +221,21 @@ fn chain(error: &reqwest::Error) -> String {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if error.is::<rustls::Error>() {
-            return true;
+    innermost(error).is::<rustls::Error>()
+}
+
+/// The error that caused all others. An I/O error shows what it wraps by its own method, and skips
+/// it as its source.
+fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
+    let mut current: &(dyn std::error::Error + 'static) = error;
+    loop {
+        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        match wrapped
+            .map(|wrapped| wrapped as &(dyn std::error::Error + 'static))
+            .or(current.source())
+        {
+            Some(inner) => current = inner,
+            None => return current,
         }
-        // An I/O error shows what it wraps only by its own method, not as its source.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>()) {
-            return true;
-        }
-        source = error.source();
     }
-    false
 }

@@ -29,7 +29,7 @@ pub fn leaf(found: &[Certificate], key: &PublicKey, now: SystemTime) -> Result<C
     }
     match (fitting.as_slice(), found) {
         ([leaf], _) => Ok((*leaf).clone()),
-        ([], []) => Err(Error::NoCertificate { place: "beside the key".to_owned() }),
+        ([], []) => Err(Error::NoCertificate),
         ([], [first, ..]) => Err(differs(first, key)),
         (several, _) => {
             Err(Error::Ambiguous { subjects: several.iter().map(|c| c.subject()).collect() })

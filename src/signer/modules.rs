@@ -49,8 +49,15 @@ pub fn to_ask(settings: &Settings, uri: &Pkcs11Uri) -> Result<Vec<PathBuf>, Erro
 fn checked(module: &Path) -> Result<PathBuf, Error> {
     let found = if module.components().count() == 1 { in_folders(module) } else { None };
     let path = found.as_deref().unwrap_or(module);
-    paths::trusted_code(path)
-        .map_err(|error| Error::Module { module: module.into(), reason: error.to_string() })
+    paths::trusted_code(path).map_err(|error| {
+        let (module, reason) = (module.into(), error.to_string());
+        match error {
+            paths::Error::Io { .. } => Error::NoSuchModule { module, reason },
+            paths::Error::TooLarge { .. } | paths::Error::Unsafe { .. } => {
+                Error::Module { module, reason }
+            }
+        }
+    })
 }
 
 fn in_folders(name: &Path) -> Option<PathBuf> {
@@ -62,7 +69,7 @@ fn by_name(name: &str) -> Result<PathBuf, Error> {
     let candidates = [format!("lib{name}.so"), format!("{name}.so")];
     let found = candidates.iter().find_map(|file| in_folders(Path::new(file)));
     let reason = || format!("neither {} is in a usual folder", candidates.join(" nor "));
-    found.ok_or_else(|| Error::Module { module: name.into(), reason: reason() })
+    found.ok_or_else(|| Error::NoSuchModule { module: name.into(), reason: reason() })
 }
 
 /// The modules of p11-kit's `*.module` files. A file of the user hides one of the system with the

@@ -1,0 +1,46 @@
+//! Golden files: the exact text of an error and its exit code, one file a behaviour. What differs
+//! from run to run is replaced by a name in brackets. `UPDATE_GOLDEN=1` writes them anew.
+
+use std::path::Path;
+
+use crate::lab::{Ended, Lab};
+
+/// Compares a failed run with its file, and checks what every error must keep to.
+pub(crate) fn check(name: &str, lab: &Lab, ended: &Ended) {
+    assert_eq!(ended.stdout, "", "{name}: stdout is empty on failure");
+    assert!(ended.stderr.len() <= 1024 && ended.stderr.lines().count() <= 3, "{}", ended.stderr);
+    assert!(!ended.stderr.contains(hsm_test::softhsm::SoftHsm::PIN), "{name}: the PIN is shown");
+    let lines = ended.stderr.lines().map(|line| line.split_once(": ").map(|(who, _)| who));
+    assert!(lines.into_iter().all(|who| who == Some("keyanchor")), "{}", ended.stderr);
+
+    let text = format!("exit {}\n{}", ended.code, neutral(&ended.stderr, lab));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).expect(name);
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "{name} differs from its golden file");
+}
+
+fn neutral(stderr: &str, lab: &Lab) -> String {
+    let module = hsm_test::softhsm::SoftHsm::module().canonicalize().expect("module");
+    let text = stderr
+        .replace(&lab.hsm.dir().display().to_string(), "[dir]")
+        .replace(&lab.server.url().replace("https://", ""), "[server]")
+        .replace(&module.display().to_string(), "[softhsm]");
+    let words: Vec<_> = text.split_inclusive([' ', '\n', ')', ',']).map(neutral_word).collect();
+    words.concat()
+}
+
+/// Times and request ids.
+fn neutral_word(word: &str) -> String {
+    let end = word.len() - word.trim_end_matches([' ', '\n', ')', ',']).len();
+    let (bare, rest) = word.split_at(word.len() - end);
+    let time = bare.len() == 20 && bare.ends_with('Z') && bare.starts_with("20");
+    let id = bare.len() >= 32 && bare.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    match (time, id) {
+        (true, _) => format!("[time]{rest}"),
+        (_, true) => format!("[id]{rest}"),
+        _ => word.to_owned(),
+    }
+}

@@ -1,0 +1,245 @@
+//! From a key to credentials that a verifying server granted: every kind of key and every place
+//! of a certificate. OpenSSL, in the server, is the judge of each signature.
+
+use hsm_test::pki::{Issuer, Leaf};
+use hsm_test::server::{Config, Server, Verdict};
+
+use crate::lab::{Lab, granted, lab};
+
+/// The chain that was sent, as a number of certificates.
+fn chain_length(lab: &Lab) -> usize {
+    let requests = lab.server.requests();
+    let request = requests.last().expect("a request");
+    assert!(matches!(request.verdict, Verdict::Granted), "{}", request.verdict);
+    request.header("x-amz-x509-chain").map_or(0, |chain| chain.split(',').count())
+}
+
+#[test]
+fn every_provisioned_key_gets_credentials() {
+    for label in ["laptop", "rsa2048", "p384", "always"] {
+        let lab = lab();
+        let document = granted(&mut lab.with_key(label));
+        let secret = document["SecretAccessKey"].as_str().unwrap();
+        assert!(
+            !secret.is_empty() && document["AccessKeyId"].as_str().unwrap().starts_with("ASIA")
+        );
+        assert_eq!(chain_length(&lab), 1, "{label}: the root is left out");
+        assert_eq!(lab.server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn larger_keys_on_the_token_get_credentials_too() {
+    for (id, kind) in [("51", "EC:secp521r1"), ("52", "rsa:3072"), ("53", "rsa:4096")] {
+        let lab = lab();
+        lab.hsm.generate("big", id, kind);
+        let leaf = lab.write("big.pem", &lab.pki().leaf(&Leaf::of(&lab.hsm.public_key_pem("big"))));
+        let mut command = lab.credential_process();
+        command.args(["--key", &lab.uri("big")]).arg("--certificate").arg(leaf);
+        granted(command.arg("--intermediates").arg(lab.pki().intermediate_pem_path()));
+    }
+}
+
+#[test]
+fn every_kind_of_key_file_gets_credentials() {
+    for kind in ["rsa:2048", "rsa:3072", "rsa:4096", "EC:P-256", "EC:P-384", "EC:P-521"] {
+        let lab = lab();
+        let (private, public) = lab.pki().software_key(kind);
+        let key = lab.write("key.pem", &private);
+        let chain = lab.pki().leaf(&Leaf::of(&public))
+            + &std::fs::read_to_string(lab.pki().intermediate_pem_path()).unwrap();
+        let chain = lab.write("chain.pem", &chain);
+        let mut command = lab.credential_process();
+        granted(command.arg("--private-key").arg(key).arg("--certificate").arg(chain));
+        assert_eq!(chain_length(&lab), 1, "{kind}");
+    }
+}
+
+#[test]
+fn sec1_and_pkcs1_files_are_keys_too() {
+    for (kind, option) in
+        [("rsa:2048", "rsa"), ("EC:P-256", "ec"), ("EC:P-384", "ec"), ("EC:P-521", "ec")]
+    {
+        let lab = lab();
+        let (private, public) = lab.pki().software_key(kind);
+        let pkcs8 = lab.write("pkcs8.pem", &private);
+        let arguments = [option, "-traditional", "-in"].map(std::ffi::OsStr::new);
+        let arguments: &[_] =
+            if option == "rsa" { &arguments } else { &[arguments[0], arguments[2]] };
+        let arguments: Vec<_> = arguments.iter().copied().chain([pkcs8.as_os_str()]).collect();
+        let traditional = crate::lab::tool("openssl", &arguments);
+        let begins = format!("-----BEGIN {} PRIVATE KEY-----", option.to_uppercase());
+        assert!(traditional.contains(&begins), "{traditional}");
+        // Text and a block of parameters in front, as OpenSSL writes them, are skipped.
+        let key = lab.write("key.pem", &format!("a comment\n{traditional}"));
+        let leaf = lab.write(
+            "leaf.pem",
+            &lab.pki().leaf(&Leaf { issuer: Issuer::Root, ..Leaf::of(&public) }),
+        );
+        let mut command = lab.credential_process();
+        granted(command.arg("--key").arg(key).arg("--certificate").arg(leaf));
+        assert_eq!(chain_length(&lab), 0, "issued by the anchor itself");
+    }
+}
+
+#[test]
+fn a_certificate_on_the_token_is_found_by_its_public_key() {
+    let lab = lab();
+    granted(lab.credential_process().args(["--key", &lab.uri("rsa2048")]));
+    assert_eq!(chain_length(&lab), 1, "the intermediate is on the token as well");
+}
+
+#[test]
+fn a_certificate_under_another_id_and_label_is_found_all_the_same() {
+    let lab = lab();
+    lab.hsm.import_certificate(&lab.hsm.certificate("laptop"), "elsewhere", "77");
+    granted(lab.credential_process().args(["--key", &lab.uri("laptop")]));
+}
+
+#[test]
+fn one_uri_names_certificate_and_key() {
+    let lab = lab();
+    granted(lab.credential_process().args(["--certificate", &lab.uri("rsa2048")]));
+    assert_eq!(chain_length(&lab), 1);
+}
+
+#[test]
+fn a_certificate_leads_to_a_key_with_another_label() {
+    let lab = lab();
+    lab.hsm.import_certificate(&lab.hsm.certificate("laptop"), "PIV certificate", "01");
+    let uri = lab.uri("PIV%20certificate");
+    granted(lab.credential_process().args(["--certificate", &uri]));
+}
+
+#[test]
+fn a_certificate_in_another_place_than_the_key_is_taken_by_its_uri() {
+    let lab = lab();
+    lab.hsm.import_certificate(&lab.hsm.certificate("p384"), "other", "99");
+    let mut command = lab.credential_process();
+    granted(command.args(["--key", &lab.uri("p384"), "--certificate", "pkcs11:token=lab;id=%99"]));
+}
+
+#[test]
+fn attestation_certificates_are_skipped() {
+    let lab = lab();
+    let attestation =
+        Leaf { yubico_attestation: true, ..Leaf::of(&lab.hsm.public_key_pem("laptop")) };
+    let attestation = lab.write("attestation.pem", &lab.pki().leaf(&attestation));
+    lab.hsm.import_certificate(&attestation, "attestation", "01");
+    lab.hsm.import_certificate(&lab.hsm.certificate("laptop"), "real", "01");
+    granted(lab.credential_process().args(["--key", &lab.uri("laptop")]));
+}
+
+#[test]
+fn a_key_without_public_object_is_found_after_the_login() {
+    let lab = lab();
+    for label in ["laptop", "rsa2048"] {
+        lab.hsm.delete_public_key(label);
+        granted(&mut lab.with_key(label));
+    }
+}
+
+#[test]
+fn a_key_is_found_by_its_id_alone() {
+    let lab = lab();
+    let uri = format!("pkcs11:id=%01?pin-source={}", lab.hsm.pin_file().display());
+    let mut command = lab.credential_process();
+    granted(
+        command
+            .args(["--pkcs11-uri", &uri])
+            .arg("--certificate")
+            .arg(lab.hsm.certificate("laptop"))
+            .arg("--intermediates")
+            .arg(lab.pki().intermediate_pem_path()),
+    );
+}
+
+#[test]
+fn the_certificate_decides_between_two_keys_of_one_label() {
+    let lab = lab();
+    lab.hsm.generate("laptop", "61", "EC:prime256v1");
+    granted(&mut lab.with_key("laptop"));
+}
+
+#[test]
+fn intermediates_come_from_their_own_file_and_unrelated_ones_are_left_out() {
+    let lab = lab();
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    let bundle = read(lab.hsm.certificate("rsa2048"))
+        + &read(lab.pki().root_pem_path())
+        + &read(lab.hsm.certificate("laptop"))
+        + &read(lab.pki().intermediate_pem_path())
+        + &read(lab.pki().intermediate_pem_path());
+    let bundle = lab.write("bundle.pem", &bundle);
+    let mut command = lab.credential_process();
+    command
+        .args(["--key", &lab.uri("laptop")])
+        .arg("--certificate")
+        .arg(lab.hsm.certificate("laptop"));
+    granted(command.arg("--intermediates").arg(bundle));
+    assert_eq!(chain_length(&lab), 1);
+}
+
+#[test]
+fn a_der_certificate_is_taken() {
+    let lab = lab();
+    let der = lab.hsm.dir().join("leaf.der");
+    let pem = lab.hsm.certificate("laptop");
+    let words = ["x509", "-outform", "DER", "-in"].map(std::ffi::OsStr::new);
+    let arguments = words.into_iter().chain([pem.as_os_str(), "-out".as_ref(), der.as_os_str()]);
+    crate::lab::tool("openssl", &arguments.collect::<Vec<_>>());
+    let mut command = lab.credential_process();
+    command.args(["--key", &lab.uri("laptop")]).arg("--certificate").arg(der);
+    granted(command.arg("--intermediates").arg(lab.pki().intermediate_pem_path()));
+}
+
+#[test]
+fn alias_arns_and_a_session_name_reach_the_server() {
+    let lab = lab();
+    let mut config = Config::lab(&lab.pki());
+    config.profile.accept_role_session_name = true;
+    let (anchor, profile) = (config.trust_anchor_alias_arn(0), config.profile_alias_arn());
+    let lab = Lab { server: Server::start(config), ..lab };
+    let mut command = lab.command();
+    command.args(["credential-process", "--key", &lab.uri("laptop")]);
+    command.arg("--certificate").arg(lab.hsm.chain("laptop"));
+    command.args(["--trust-anchor-arn", &anchor, "--profile-arn", &profile]);
+    command.args(["--role-arn", &lab.server.role_arn(), "--endpoint", &lab.server.url()]);
+    command.args(["--role-session-name", "host-a", "--session-duration", "900"]);
+    granted(command.arg("--ca-bundle").arg(lab.server.ca_bundle()));
+    let body = lab.server.requests().pop().expect("request").body;
+    let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(body["roleSessionName"], "host-a");
+    assert_eq!(body["durationSeconds"], 900);
+}
+
+#[test]
+fn the_pin_comes_from_the_uri_or_the_environment() {
+    let lab = lab();
+    let value =
+        format!("pkcs11:token=lab;object=laptop?pin-value={}", hsm_test::softhsm::SoftHsm::PIN);
+    let certificate = lab.hsm.chain("laptop");
+    granted(
+        lab.credential_process().args(["--key", &value]).arg("--certificate").arg(&certificate),
+    );
+    let mut command = lab.credential_process();
+    command
+        .args(["--key", "pkcs11:token=lab;object=laptop"])
+        .arg("--certificate")
+        .arg(&certificate);
+    granted(command.env("KEYANCHOR_PIN_FILE", lab.hsm.pin_file()));
+}
+
+#[test]
+fn a_registered_module_is_found_where_none_is_named() {
+    let lab = lab();
+    let mut command = lab.with_key("laptop");
+    command.env_remove("KEYANCHOR_PKCS11_LIB");
+    // The system's own modules may be registered as well; they have no token of this name.
+    let folder = lab.hsm.dir().join(".config/pkcs11/modules");
+    std::fs::create_dir_all(&folder).unwrap();
+    let module = hsm_test::softhsm::SoftHsm::module();
+    std::fs::write(folder.join("softhsm2.module"), format!("module: {}\n", module.display()))
+        .unwrap();
+    granted(&mut command);
+}

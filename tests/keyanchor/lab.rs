@@ -1,0 +1,118 @@
+//! A laboratory of its own for each test: a token directory, a server, and the program run as an
+//! SDK runs it, without a terminal.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use hsm_test::pki::Pki;
+use hsm_test::server::{Config, Server};
+use hsm_test::softhsm::SoftHsm;
+
+pub(crate) struct Lab {
+    pub(crate) hsm: SoftHsm,
+    pub(crate) server: Server,
+}
+
+/// The provisioned token and a server that trusts its root.
+pub(crate) fn lab() -> Lab {
+    let hsm = SoftHsm::provisioned();
+    let server = Server::start(Config::lab(&hsm.pki()));
+    Lab { hsm, server }
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Lab {
+    pub(crate) fn pki(&self) -> Pki {
+        self.hsm.pki()
+    }
+
+    /// Writes a file into the test's own folder, readable by its owner only.
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.hsm.dir().join(name);
+        std::fs::write(&path, content).expect(name);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect(name);
+        path
+    }
+
+    /// `pkcs11:token=lab;object=LABEL` with the PIN's file.
+    pub(crate) fn uri(&self, label: &str) -> String {
+        format!("pkcs11:token=lab;object={label}?pin-source={}", self.hsm.pin_file().display())
+    }
+
+    /// The program in a session of its own, so that no terminal can be asked.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("setsid");
+        command.arg("--wait").arg(env!("CARGO_BIN_EXE_keyanchor")).stdin(Stdio::null());
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.hsm.dir());
+        command.env("KEYANCHOR_RUNTIME_DIR", self.hsm.dir().join("run"));
+        command.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module());
+        command.envs(self.hsm.command_env());
+        command
+    }
+
+    /// `credential-process` against this server, ready for more options.
+    pub(crate) fn credential_process(&self) -> Command {
+        let mut command = self.command();
+        command.arg("credential-process").args(self.server.arguments());
+        command
+    }
+
+    /// The journey of a key on the token with its chain in a file.
+    pub(crate) fn with_key(&self, label: &str) -> Command {
+        let mut command = self.credential_process();
+        command.args(["--key", &self.uri(label)]).arg("--certificate").arg(self.hsm.chain(label));
+        command
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    ended(&command.output().expect("the program starts"))
+}
+
+pub(crate) fn ended(output: &Output) -> Ended {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    Ended {
+        code: output.status.code().expect("no signal"),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}
+
+/// A run that must have given credentials and nothing else.
+pub(crate) fn granted(command: &mut Command) -> serde_json::Value {
+    let ended = run(command);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches('\n').count(), 1, "one line");
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(document["Version"], 1);
+    document
+}
+
+/// Runs a tool of the lab and returns its stdout.
+pub(crate) fn tool(program: &str, arguments: &[&OsStr]) -> String {
+    let output = Command::new(program).args(arguments).output().expect(program);
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A module that misbehaves, compiled for this test: `HANG`, `CRASH`, `EXIT` or `NOT_A_MODULE`.
+pub(crate) fn faulty_module(folder: &Path, fault: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules/faulty.c");
+    let module = folder.join(format!("{}.so", fault.to_lowercase()));
+    let define = format!("-D{fault}");
+    let arguments = ["-shared", "-fPIC", &define, "-o"]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([module.as_os_str(), source.as_os_str()]);
+    tool("cc", &arguments.collect::<Vec<_>>());
+    module
+}

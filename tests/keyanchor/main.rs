@@ -1,0 +1,16 @@
+//! The built program from outside, against real tokens and a server that verifies: journeys, exact
+//! errors, and what is promised about calls, processes and streams.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod calls;
+mod errors;
+mod floors;
+mod golden;
+mod hosts;
+mod journeys;
+mod lab;
+mod network;
+mod prompts;
+mod sdks;
+mod streams;

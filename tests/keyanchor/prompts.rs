@@ -1,0 +1,108 @@
+//! The question on the terminal: `script` gives the program a pseudo-terminal, as a person's shell
+//! would, while its stdout and stderr are files, as an SDK's are pipes.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use hsm_test::softhsm::SoftHsm;
+
+use crate::lab::{Lab, lab};
+
+struct Terminal {
+    script: Child,
+    shown: String,
+}
+
+impl Terminal {
+    /// Starts the program on a terminal of its own, with its streams in files.
+    fn start(lab: &Lab) -> Self {
+        let folder = lab.hsm.dir().display();
+        let quoted: Vec<_> =
+            lab.server.arguments().iter().map(|word| format!("'{word}'")).collect();
+        let line = format!(
+            "{} credential-process --key 'pkcs11:token=lab;object=laptop' --certificate '{}' {} \
+             >{folder}/stdout 2>{folder}/stderr; echo code=$?; stty -a",
+            env!("CARGO_BIN_EXE_keyanchor"),
+            lab.hsm.chain("laptop").display(),
+            quoted.join(" ")
+        );
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).envs(lab.hsm.command_env());
+        script.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module()).env("SHELL", "/bin/sh");
+        script.env("KEYANCHOR_RUNTIME_DIR", lab.hsm.dir().join("run"));
+        let script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Self { script: script.expect("script: install bsdutils"), shown: String::new() }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        let out = self.script.stdout.as_mut().expect("stdout");
+        let mut byte = [0];
+        while !self.shown.contains(text) {
+            assert_eq!(out.read(&mut byte).expect("terminal"), 1, "ended with {:?}", self.shown);
+            self.shown.push(char::from(byte[0]));
+        }
+    }
+
+    fn type_in(&mut self, keys: &str) {
+        self.script.stdin.as_mut().expect("stdin").write_all(keys.as_bytes()).expect("type");
+    }
+
+    /// Reads to the end: what was shown after the question.
+    fn finish(mut self) -> String {
+        self.wait_for("code=");
+        let mut rest = String::new();
+        self.script.stdout.take().expect("stdout").read_to_string(&mut rest).expect("rest");
+        self.script.wait().expect("script");
+        self.shown + &rest
+    }
+}
+
+fn stream(lab: &Lab, name: &str) -> String {
+    std::fs::read_to_string(lab.hsm.dir().join(name)).expect(name)
+}
+
+#[test]
+fn a_person_is_asked_on_the_terminal_and_the_question_is_erased() {
+    let lab = lab();
+    let mut terminal = Terminal::start(&lab);
+    terminal.wait_for("PIN for token 'lab' (pkcs11:token=lab;object=laptop;id=%01): ");
+    terminal.type_in(&format!("9\x7f{}\n", SoftHsm::PIN));
+    let shown = terminal.finish();
+    assert!(shown.contains("\x1b[J") && shown.contains("code=0"), "{shown:?}");
+    assert!(!shown.contains(SoftHsm::PIN), "what is typed is not shown");
+    assert!(shown.contains(" echo ") && shown.contains(" icanon "), "the terminal is as it was");
+    assert!(
+        stream(&lab, "stdout").starts_with("{\"Version\":1,") && stream(&lab, "stderr").is_empty()
+    );
+}
+
+#[test]
+fn ctrl_c_gives_up_and_leaves_the_terminal_as_it_was() {
+    let lab = lab();
+    let mut terminal = Terminal::start(&lab);
+    terminal.wait_for("): ");
+    terminal.type_in("12\x03");
+    let shown = terminal.finish();
+    assert!(
+        shown.contains("code=4") && shown.contains(" echo ") && !shown.contains("-isig"),
+        "{shown:?}"
+    );
+    let stderr = stream(&lab, "stderr");
+    assert!(stderr.starts_with("keyanchor: error: no PIN was given for token 'lab'\n"), "{stderr}");
+    assert!(stream(&lab, "stdout").is_empty() && lab.server.requests().is_empty());
+}
+
+#[test]
+fn a_wrong_pin_is_sent_once_and_the_next_person_is_warned() {
+    let lab = lab();
+    let mut terminal = Terminal::start(&lab);
+    terminal.wait_for("): ");
+    terminal.type_in("000000\n");
+    assert!(terminal.finish().contains("code=4"));
+    assert!(stream(&lab, "stderr").contains("the PIN is from the terminal; few tries are left"));
+    let mut terminal = Terminal::start(&lab);
+    terminal.wait_for("a wrong PIN was entered before; few tries are left");
+    terminal.wait_for("): ");
+    terminal.type_in(&format!("{}\n", SoftHsm::PIN));
+    assert!(terminal.finish().contains("code=0"));
+}

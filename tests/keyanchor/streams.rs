@@ -1,0 +1,88 @@
+//! stdout is the credentials or nothing; help, version and logs; and where no secret may be.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use hsm_test::softhsm::SoftHsm;
+
+use crate::golden::check;
+use crate::lab::{granted, lab, run};
+
+#[test]
+fn a_full_or_closed_stdout_is_an_error() {
+    let lab = lab();
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let ended = lab.with_key("laptop").stdout(full).stderr(Stdio::piped()).output().expect("run");
+    check("stdout-is-full", &lab, &crate::lab::ended(&ended));
+    let mut closed = Command::new("sh");
+    let with_key = lab.with_key("laptop");
+    closed
+        .args(["-c", "exec \"$@\" >&-", "sh"])
+        .arg(with_key.get_program())
+        .args(with_key.get_args());
+    let environment = with_key.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let ended = run(closed.env_clear().envs(environment));
+    check("stdout-is-closed", &lab, &ended);
+    let nobody_reads = File::options().write(true).open("/dev/null").expect("/dev/null");
+    let status = lab.with_key("laptop").stdout(nobody_reads).status().expect("run");
+    assert!(status.success(), "thrown away on purpose");
+}
+
+#[test]
+fn help_and_version_are_on_stdout() {
+    let lab = lab();
+    let help = run(lab.command().args(["credential-process", "--help"]));
+    assert_eq!((help.code, help.stderr.as_str()), (0, ""));
+    for word in
+        ["--key", "--pkcs11-uri", "--private-key", "credential_process = /", "KEYANCHOR_PIN_FILE"]
+    {
+        assert!(help.stdout.contains(word), "{word} is missing from\n{}", help.stdout);
+    }
+    assert!(
+        help.stdout.lines().all(|line| line.len() <= 100 || line.contains("credential_process ="))
+    );
+    let version = run(lab.command().arg("--version"));
+    assert_eq!(version.stdout, format!("keyanchor {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn debug_and_timing_tell_much_and_no_secret() {
+    let lab = lab();
+    let output = lab.with_key("laptop").args(["--debug", "--trace-timing"]).output().expect("run");
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let document: serde_json::Value = serde_json::from_str(&stdout).expect("credentials");
+    for word in
+        ["C_Login", "C_Sign", "string to sign", "find the key", "CreateSession", "whole run"]
+    {
+        assert!(stderr.contains(word), "{word} is missing from\n{stderr}");
+    }
+    for secret in ["SecretAccessKey", "SessionToken"] {
+        assert!(!stderr.contains(document[secret].as_str().unwrap()), "{secret} is in the log");
+    }
+    assert!(!stderr.contains(SoftHsm::PIN), "the PIN is in the log");
+}
+
+#[test]
+fn a_warning_about_a_visible_pin_is_for_people_only() {
+    let lab = lab();
+    let uri = format!("pkcs11:token=lab;object=laptop?pin-value={}", SoftHsm::PIN);
+    let mut command = lab.credential_process();
+    granted(command.args(["--key", &uri]).arg("--certificate").arg(lab.hsm.chain("laptop")));
+}
+
+#[test]
+fn every_error_has_exactly_one_golden_file_and_none_shows_a_pin() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let files: Vec<_> = std::fs::read_dir(folder).expect("golden files").flatten().collect();
+    assert!(files.len() >= 50, "{} golden files", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(file.path()).expect("golden file");
+        assert!(!text.contains(SoftHsm::PIN), "{}", file.path().display());
+        assert!(
+            text.starts_with("exit ") && text.contains("\nkeyanchor: error: "),
+            "{}",
+            file.path().display()
+        );
+    }
+}
