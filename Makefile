@@ -23,7 +23,7 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo clippy --locked --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)
-	cargo deny --locked --offline check bans licenses sources
+	cargo deny --locked --offline --log-level error check bans licenses sources
 
 sizes: build ## what the programs weigh, and what they are linked with
 	@for program in keyanchor keyanchor-pkcs11; do \

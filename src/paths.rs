@@ -90,32 +90,31 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error>
     if metadata.mode() & 0o007 != 0 {
         return Err(not_safe(path, "every user of this computer can read or change it"));
     }
-    read_open(file, path, limit)
+    // Reserved in one piece: a buffer that grows would leave copies behind.
+    let room = usize::try_from(limit + 1).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    read_into(&mut bytes, file, path, limit)?;
+    Ok(bytes)
 }
 
 /// Reads a file that anybody may see.
 ///
 /// # Errors
 /// When it cannot be read or is too large.
-pub fn read_public(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn read_public(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let file = File::open(path).map_err(|source| io_error(path, source))?;
-    read_open(file, path, limit)
+    let mut bytes = Vec::new();
+    read_into(&mut bytes, file, path, limit)?;
+    Ok(bytes)
 }
 
-fn read_open(file: File, path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let length = file.metadata().map_err(|source| io_error(path, source))?.len();
-    let too_large = || Error::TooLarge { path: path.into(), limit };
-    if length > limit {
-        return Err(too_large());
-    }
-    // Reserved in one piece: a buffer that grows would leave copies behind.
-    let room = usize::try_from(limit + 1).map_err(|_| too_large())?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|source| io_error(path, source))?;
+/// A file may say that it is empty and still not end, as devices do.
+fn read_into(bytes: &mut Vec<u8>, file: File, path: &Path, limit: u64) -> Result<(), Error> {
+    file.take(limit + 1).read_to_end(bytes).map_err(|source| io_error(path, source))?;
     if bytes.len() as u64 > limit {
-        return Err(too_large());
+        return Err(Error::TooLarge { path: path.into(), limit });
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// The folder for our locks: `$KEYANCHOR_RUNTIME_DIR`, else `/run/user/UID/keyanchor` where that

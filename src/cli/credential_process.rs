@@ -95,7 +95,7 @@ pub struct Options {
     /// Send the PIN even if a wrong one would lock the token
     #[arg(long)]
     use_last_try: bool,
-    /// How long a run may take, not counting a person's time
+    /// How long a run may take, a person's time apart
     #[arg(long, value_name = "TIME", default_value = "15s")]
     timeout: String,
     /// Say on stderr what is done; never a secret

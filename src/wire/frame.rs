@@ -33,7 +33,7 @@ pub fn write(out: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
 /// Writes a secret, by hand so that no copy of it stays behind.
 ///
 /// # Errors
-/// As [`write`].
+/// As for a message.
 pub fn write_secret(out: &mut impl Write, secret: &Secret) -> io::Result<()> {
     write_frame(out, SECRET, secret.expose().as_bytes())
 }

@@ -1,7 +1,7 @@
 //! The built program from outside, against real tokens and a server that verifies: journeys, exact
 //! errors, and what is promised about calls, processes and streams.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![allow(missing_docs, clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
 mod calls;
 mod errors;
