@@ -17,6 +17,7 @@ pub mod clock;
 pub mod create_session;
 pub mod sigv4;
 
+mod account;
 mod behaviour;
 mod certificate;
 mod diagnosis;

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::account::{Account, Session};
 use super::http::{Refusal, Request, Response, owned};
 use super::sigv4::{Authorization, Demands};
-use super::state::{Account, Session};
 use super::{Config, certificate, clock, diagnosis};
 use crate::openssl::{self, Certificate, KeyFamily, Padding, Serial};
 use parameters::Parameters;

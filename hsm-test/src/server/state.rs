@@ -1,16 +1,14 @@
 //! What the server remembers: its account, the sessions handed out, the requests seen, how to behave.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use super::account::{Account, Session};
 use super::behaviour::{Behaviour, Staged};
 use super::clock::Clock;
 use super::http::{Refusal, Request, Response, Verdict};
 use super::{Config, create_session, sts};
-use crate::openssl::Certificate;
-use crate::{files, pem};
 
 /// One server's memory, shared by its connections and its guard.
 #[derive(Debug)]
@@ -22,31 +20,11 @@ pub(super) struct State {
     sessions: Mutex<HashMap<String, Session>>,
 }
 
-/// What can be looked up in the pretended account.
-#[derive(Debug)]
-pub(super) struct Account {
-    pub(super) config: Config,
-    /// The DER of each trust anchor, in the order of the configuration.
-    pub(super) anchors: Vec<Vec<u8>>,
-}
-
-/// Credentials that were handed out.
-#[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) access_key_id: String,
-    pub(super) secret_access_key: String,
-    pub(super) session_token: String,
-    pub(super) expiration: SystemTime,
-    pub(super) assumed_role_arn: String,
-    pub(super) assumed_role_id: String,
-}
-
 impl State {
     pub(super) fn new(config: Config) -> Self {
-        let anchors = config.anchors.iter().map(|path| anchor(path)).collect();
         Self {
             clock: Clock::default(),
-            account: Account { config, anchors },
+            account: Account::of(config),
             behaviour: Mutex::default(),
             requests: Mutex::default(),
             sessions: Mutex::default(),
@@ -112,13 +90,6 @@ impl State {
         let find = |access_key_id: &str| open(&self.sessions).get(access_key_id).cloned();
         sts::get_caller_identity(request, now, self.config(), find)
     }
-}
-
-/// The first certificate of a trust anchor's file.
-fn anchor(path: &Path) -> Vec<u8> {
-    let der = pem::certificates(&files::read(path)).into_iter().next();
-    let der = der.filter(|der| Certificate::from_der(der).is_some());
-    der.unwrap_or_else(|| panic!("{}: no certificate", path.display()))
 }
 
 /// A test that panicked elsewhere leaves the values behind a lock whole.

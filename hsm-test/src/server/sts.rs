@@ -5,9 +5,9 @@
 use std::time::SystemTime;
 
 use super::Config;
+use super::account::Session;
 use super::http::{Refusal, Request, Response, escaped, owned, uuid};
 use super::sigv4::{self, Authorization, Demands};
-use super::state::Session;
 use crate::openssl::hmac_sha256;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
