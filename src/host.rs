@@ -136,8 +136,8 @@ impl<'a> Host<'a> {
         Ok(Reply::Opened)
     }
 
-    /// Logs in to the token that was used last, if it wants that: its state is read, then one PIN
-    /// is sent, once.
+    /// Logs in, if a token wants that: its state is read, then one PIN is sent, once. A PIN that was
+    /// configured for the key's token is never sent to another.
     fn unlock(&mut self) -> Result<(), Failure> {
         let device = self.device.as_mut().ok_or(Failure::Protocol)?;
         let session = self.session.as_mut().ok_or(Failure::Protocol)?;
@@ -155,7 +155,7 @@ impl<'a> Host<'a> {
         let (token, key) = (device.token(), device.key());
         let warning = etiquette::warning(state.tries);
         let request = PinRequest { token: &token, key: &key, warning };
-        let pin = if session.sources.need_a_person() {
+        let pin = if session.sources.need_a_person() || device.is_not_the_keys_token() {
             let pin = session.ask(&request, self.outbox)?;
             etiquette::may_try(&token, device.pin_state()?, session.last_try)?;
             pin
@@ -175,7 +175,7 @@ impl Session {
         };
         self.lock = None;
         outbox.send(&Reply::Notice(Notice::Waiting));
-        let pin = self.sources.pin(request, &*prompt);
+        let pin = Sources::default().pin(request, &*prompt);
         outbox.send(&Reply::Notice(Notice::Resumed));
         let pin = pin?;
         self.lock = Some(Lock::take(&self.module, &Deadline::after(self.patience))?);

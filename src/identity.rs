@@ -124,6 +124,15 @@ impl Identity {
         self.signer.public_key().scheme()
     }
 
+    /// Asks for a PIN now, where one is needed: a signature holds a time, and a person's time must
+    /// not pass between that and the request.
+    ///
+    /// # Errors
+    /// When the person or the device refuses.
+    pub fn unlock(&self) -> Result<(), Error> {
+        Ok(self.signer.unlock()?)
+    }
+
     /// One signature, verified with the leaf's own key before anybody else sees it.
     ///
     /// # Errors

@@ -17,6 +17,13 @@ pub trait Signer: Send + Sync {
     /// Its public half.
     fn public_key(&self) -> &PublicKey;
 
+    /// Makes the key ready to sign, and asks a person for a PIN where one is needed: afterwards
+    /// only the device's own time passes.
+    ///
+    /// # Errors
+    /// When the person or the device refuses, or does not answer in time.
+    fn unlock(&self) -> Result<(), Error>;
+
     /// Signs a message; the signature is encoded as the scheme says. It takes the message and not
     /// its hash, because who hashes depends on the device. May ask a person for a PIN.
     ///

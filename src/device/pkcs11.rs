@@ -31,8 +31,10 @@ pub struct Device<'a> {
     module: Module<'a>,
     present: Option<Vec<Token>>,
     attached: Vec<Attached>,
-    /// The place in `attached` of the token that was used last.
-    current: usize,
+    /// The place of the token whose certificates were read last.
+    read: usize,
+    /// The place of a token that showed nothing, and must be logged in to.
+    hidden: Option<usize>,
     key: Option<Key>,
 }
 
@@ -54,6 +56,12 @@ struct Key {
     uri: String,
 }
 
+impl Attached {
+    fn wants_login(&self) -> bool {
+        self.token.info.login_required() && !self.logged_in
+    }
+}
+
 /// What looking for objects came to.
 pub enum Found<T> {
     /// They are there.
@@ -69,13 +77,13 @@ impl<'a> Device<'a> {
     /// When it cannot be loaded, is no PKCS#11 module, or refuses to start.
     pub fn open(module: &Path, outbox: &'a Outbox) -> Result<Self, Failure> {
         let module = Module::load(module, outbox)?;
-        Ok(Self { module, present: None, attached: Vec::new(), current: 0, key: None })
+        Ok(Self { module, present: None, attached: Vec::new(), read: 0, hidden: None, key: None })
     }
 
-    /// The label of the token that was used last.
+    /// The label of the token that a login would be for.
     #[must_use]
     pub fn token(&self) -> String {
-        self.attached.get(self.current).map_or_else(String::new, |a| a.token.label())
+        self.login_target().map_or_else(String::new, |a| a.token.label())
     }
 
     /// The URI of the selected key; empty before it is known.
@@ -84,19 +92,32 @@ impl<'a> Device<'a> {
         self.key.as_ref().map_or_else(String::new, |key| key.uri.clone())
     }
 
-    /// Whether the token that was used last wants a login before it signs.
+    /// Whether that token wants a login before more of it can be seen or used.
     #[must_use]
     pub fn wants_login(&self) -> bool {
-        self.attached
-            .get(self.current)
-            .is_some_and(|a| a.token.info.login_required() && !a.logged_in)
+        self.login_target().is_some_and(Attached::wants_login)
     }
 
     /// Whether its PIN is typed on the device itself (CKF_PROTECTED_AUTHENTICATION_PATH).
     #[must_use]
     pub fn has_its_own_pad(&self) -> bool {
-        let attached = self.attached.get(self.current);
-        attached.is_some_and(|a| a.token.info.protected_authentication_path())
+        self.login_target().is_some_and(|a| a.token.info.protected_authentication_path())
+    }
+
+    /// Whether that token is another one than the selected key's: then a PIN that was given for
+    /// the key is not for it.
+    #[must_use]
+    pub fn is_not_the_keys_token(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.place != self.login_place())
+    }
+
+    /// A login is for the token on which something is hidden, else for that of the key.
+    fn login_place(&self) -> usize {
+        self.hidden.or(self.key.as_ref().map(|key| key.place)).unwrap_or_default()
+    }
+
+    fn login_target(&self) -> Option<&Attached> {
+        self.attached.get(self.login_place())
     }
 
     /// The places in `attached` of the tokens that fit; a session is opened on each.

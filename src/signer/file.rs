@@ -157,6 +157,10 @@ impl Signer for FileKey {
         &self.public_key
     }
 
+    fn unlock(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error> {
         let failed =
             |reason: &str| Error::KeyFile { path: self.path.clone(), reason: reason.to_owned() };

@@ -220,6 +220,10 @@ impl Signer for HostedKey {
         &self.public_key
     }
 
+    fn unlock(&self) -> Result<(), Error> {
+        self.host().ask(&Request::Unlock).map(drop)
+    }
+
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error> {
         match self.host().ask(&Request::Sign { scheme, message: message.into() })? {
             Reply::Signature(signature) => Ok(signature.0),

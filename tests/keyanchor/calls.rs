@@ -79,6 +79,57 @@ fn an_always_authenticate_key_costs_one_login_more() {
     assert!(calls.0.contains("CKU_CONTEXT_SPECIFIC"), "the second login is the key's own");
 }
 
+/// Writes a certificate onto the token `second`, for all to see or, with `--mark-private`, only
+/// after a login.
+fn on_second_token(lab: &Lab, pem: &Path, mark: &[&str]) {
+    lab.hsm.add_token("second");
+    let mut write = Command::new("p11tool");
+    write
+        .arg("--provider")
+        .arg(SoftHsm::module())
+        .args(["--login", "--write", "--batch", "--label", "leaf"]);
+    write.args(mark).arg("--load-certificate").arg(pem).arg("pkcs11:token=second");
+    let output = write
+        .env("GNUTLS_PIN", SoftHsm::PIN)
+        .envs(lab.hsm.command_env())
+        .output()
+        .expect("p11tool");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_certificate_on_another_token_costs_no_login_there() {
+    let lab = lab();
+    on_second_token(&lab, &lab.hsm.certificate("p384"), &[]);
+    let mut command = lab.credential_process();
+    command.args(["--key", &lab.uri("p384"), "--certificate", "pkcs11:token=second;object=leaf"]);
+    command.arg("--intermediates").arg(lab.pki().intermediate_pem_path());
+    assert_eq!(counted(&lab, &mut command).of("C_Login"), 1);
+}
+
+#[test]
+fn the_keys_pin_is_not_sent_to_another_token() {
+    let lab = lab();
+    on_second_token(&lab, &lab.hsm.certificate("p384"), &["--mark-private"]);
+    let log = lab.hsm.dir().join("spy.log");
+    let mut command = lab.credential_process();
+    command.args(["--key", &lab.uri("p384"), "--certificate", "pkcs11:token=second;object=leaf"]);
+    command
+        .arg("--pkcs11-lib")
+        .arg(spy())
+        .env("PKCS11SPY", SoftHsm::module())
+        .env("PKCS11SPY_OUTPUT", &log);
+    let ended = crate::lab::run(&mut command);
+    assert!(
+        ended
+            .stderr
+            .starts_with("keyanchor: error: no terminal to ask for the PIN of token 'second'"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(Calls(std::fs::read_to_string(log).expect("log")).of("C_Login"), 0);
+}
+
 #[test]
 fn nothing_is_tried_where_the_certificate_is_wrong() {
     let lab = lab();

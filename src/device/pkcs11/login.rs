@@ -8,12 +8,13 @@ use crate::device::pkcs11::{
 use crate::wire::failure::Tries;
 
 impl Device<'_> {
-    /// What the token that was used last says about its PIN now.
+    /// What the token says now about its PIN.
     ///
     /// # Errors
     /// When the token is gone.
     pub fn pin_state(&mut self) -> Result<PinState, Failure> {
-        let attached = self.attached.get_mut(self.current).ok_or(Failure::Protocol)?;
+        let place = self.login_place();
+        let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
         self.module.pin_state(&mut attached.token)
     }
 
@@ -23,7 +24,8 @@ impl Device<'_> {
     /// # Errors
     /// When the token refuses the PIN, or could never take it.
     pub fn unlock(&mut self, pin: Option<Pin>) -> Result<(), Failure> {
-        let attached = self.attached.get_mut(self.current).ok_or(Failure::Protocol)?;
+        let place = self.login_place();
+        let attached = self.attached.get(place).ok_or(Failure::Protocol)?;
         let info = &attached.token.info;
         let (pin, origin) = pin.map_or((None, String::new()), |pin| (Some(pin.secret), pin.origin));
         let taken = info.min_pin_length()..=info.max_pin_length();
@@ -41,7 +43,8 @@ impl Device<'_> {
         let pin = pin.map(|pin| AuthPin::new(pin.expose().into()));
         let answer = login(&self.module, attached, UserType::User, pin.as_ref());
         answer.or_else(|refused| self.explain(refused, origin.clone()))?;
-        let attached = self.attached.get_mut(self.current).ok_or(Failure::Protocol)?;
+        self.hidden = None;
+        let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
         attached.logged_in = true;
         attached.pin = pin;
         attached.origin = origin;

@@ -2,7 +2,7 @@
 //! Nothing is picked silently: two keys that fit are an error, unless the certificate decides.
 
 use crate::device::pkcs11::{
-    Bytes, Device, Failure, Found, Key, Object, PublicKey, Select, Selected, View, Wanted,
+    Attached, Bytes, Device, Failure, Found, Key, Object, PublicKey, Select, Selected, View, Wanted,
 };
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 
@@ -37,7 +37,7 @@ impl Device<'_> {
 
     fn choose(&mut self, place: usize, key: &Object) -> Selected {
         let uri = self.uri(place, key);
-        self.current = place;
+        self.read = place;
         self.key = Some(Key { place, filter: key.filter(), uri: uri.clone() });
         Selected { uri, public_key: key.public_key.as_ref().map(|key| Bytes::from(key.spki())) }
     }
@@ -50,9 +50,7 @@ impl Device<'_> {
         let found = match wanted {
             Wanted::At(filters) => return self.certificates_at(&filters.0, &filters.1),
             Wanted::BesideKey => self.beside_key()?,
-            Wanted::Subject(name) => {
-                self.view(self.current, |view| view.certificates_of(&name.0))?
-            }
+            Wanted::Subject(name) => self.view(self.read, |view| view.certificates_of(&name.0))?,
         };
         Ok(Found::Visible(ders(found)))
     }
@@ -74,7 +72,7 @@ impl Device<'_> {
         if found.iter().any(|(place, _)| *place != first) {
             return Err(self.ambiguous("certificates", &found, token, object));
         }
-        self.current = first;
+        self.read = first;
         Ok(Found::Visible(ders(found.into_iter().map(|(_, certificate)| certificate).collect())))
     }
 
@@ -98,11 +96,11 @@ impl Device<'_> {
         token: &TokenFilter,
         object: &ObjectFilter,
     ) -> Result<Found<T>, Failure> {
-        if let [place] = *places {
-            self.current = place;
-            if self.wants_login() {
-                return Ok(Found::Hidden);
-            }
+        if let [place] = *places
+            && self.attached.get(place).is_some_and(Attached::wants_login)
+        {
+            self.hidden = Some(place);
+            return Ok(Found::Hidden);
         }
         let mut present = Vec::new();
         for &place in places {

@@ -1,0 +1,219 @@
+//! What the options and the environment of `credential-process` mean: values that have been checked,
+//! in an order that finds what is wrong before a device is touched.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::certificate::Certificate;
+use crate::cli::credential_process::Options;
+use crate::cli::{value, warn};
+use crate::deadline::Deadline;
+use crate::error::{Error, Usage};
+use crate::exchange::arn::Resource;
+use crate::exchange::endpoint::{Endpoint, EndpointError, Variant};
+use crate::exchange::http::Roots;
+use crate::exchange::roles_anywhere::Session;
+use crate::identity::{Identity, chain, files, rules};
+use crate::key::uri::{PinAttribute, Pkcs11Uri};
+use crate::key::{KeyRef, PublicKey};
+use crate::signer::file::FileKey;
+use crate::signer::hosted::{self, HostedKey};
+use crate::signer::{Settings, Signer};
+use crate::timing::Phase;
+
+/// What the options and the environment mean, all of it checked.
+pub(super) struct Plan {
+    key: KeyRef,
+    certificate: Option<KeyRef>,
+    intermediates: Option<PathBuf>,
+    pub(super) session: Session,
+    pub(super) endpoint: Endpoint,
+    pub(super) roots: Roots,
+    pub(super) settings: Settings,
+}
+
+impl Plan {
+    pub(super) fn of(options: Options) -> Result<Self, Error> {
+        let deadline = Deadline::after(value::duration("--timeout", &options.timeout)?);
+        let session = session(&options)?;
+        let endpoint = endpoint(&options, &session.region)?;
+        let (key, certificate) = references(&options)?;
+        let environment =
+            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let only = options
+            .ca_bundle
+            .or_else(|| environment("AWS_CA_BUNDLE").filter(|_| options.ca_file.is_none()));
+        let settings = Settings {
+            module: options.pkcs11_lib,
+            default_module: environment("KEYANCHOR_PKCS11_LIB"),
+            pin_file: environment("KEYANCHOR_PIN_FILE"),
+            last_try: options.use_last_try,
+            debug: options.debug,
+            deadline,
+        };
+        let roots = Roots { only, also: options.ca_file };
+        let intermediates = options.intermediates;
+        Ok(Self { key, certificate, intermediates, session, endpoint, roots, settings })
+    }
+
+    /// Files first: what is wrong with them is known before any device is touched.
+    pub(super) fn identity(&self, now: SystemTime) -> Result<Identity, Error> {
+        let pool = self.intermediates.as_deref().map_or(Ok(Vec::new()), files::read)?;
+        let mut found = match &self.certificate {
+            Some(KeyRef::File(path)) => files::read(path)?,
+            _ => Vec::new(),
+        };
+        let expected = expected(&found, now)?;
+        let signer = {
+            let _phase = Phase::start("find the key");
+            self.signer(expected.as_ref())?
+        };
+        let _phase = Phase::start("certificates");
+        if let Some(KeyRef::Pkcs11(uri)) = &self.certificate {
+            found = self.certificates(uri, &*signer)?;
+        }
+        Ok(Identity::prove(signer, found, pool, now)?)
+    }
+
+    fn signer(&self, expected: Option<&PublicKey>) -> Result<Box<dyn Signer>, Error> {
+        Ok(match &self.key {
+            KeyRef::File(path) => Box::new(FileKey::read(path)?),
+            KeyRef::Pkcs11(uri) => Box::new(HostedKey::open(uri, expected, &self.settings)?),
+        })
+    }
+
+    /// From the key's own host, unless the certificate's URI names another module.
+    fn certificates(
+        &self,
+        uri: &Pkcs11Uri,
+        signer: &dyn Signer,
+    ) -> Result<Vec<Certificate>, Error> {
+        let same_host = match &self.key {
+            KeyRef::File(_) => false,
+            KeyRef::Pkcs11(key) => uri.module_path.is_none() || uri.module_path == key.module_path,
+        };
+        if same_host {
+            return Ok(signer.certificates(&hosted::at(uri))?);
+        }
+        Ok(hosted::certificates(uri, &self.settings)?)
+    }
+}
+
+/// The key that a certificate file is for, once the certificate has passed the rules; unknown
+/// where the file could hold several leaves.
+fn expected(found: &[Certificate], now: SystemTime) -> Result<Option<PublicKey>, Error> {
+    let Some(leaf) = chain::certain_leaf(found) else { return Ok(None) };
+    rules::check(leaf, now)?;
+    let unsupported = |source| crate::identity::Error::UnsupportedKey {
+        subject: format!("'{}'", leaf.subject()),
+        source,
+    };
+    Ok(Some(leaf.public_key().map_err(unsupported)?))
+}
+
+/// Without a key the certificate's place is the key's too, and a PIN that only the certificate's
+/// URI has is for both.
+fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
+    let key = value::one_of("--key, --pkcs11-uri and --private-key", options.key.clone())?;
+    let certificate = options.certificate.as_deref();
+    let text = key.as_deref().or(certificate).unwrap_or_default();
+    let mut key_ref =
+        value::reference(if key.is_some() { "--key" } else { "--certificate" }, text)?;
+    let mut certificate =
+        certificate.map(|text| value::reference("--certificate", text)).transpose()?;
+    if let (KeyRef::Pkcs11(key), Some(KeyRef::Pkcs11(certificate))) =
+        (&mut key_ref, &mut certificate)
+        && key.pin.is_none()
+    {
+        key.pin = certificate.pin.take();
+    }
+    for reference in [Some(&key_ref), certificate.as_ref()].into_iter().flatten() {
+        if let KeyRef::Pkcs11(uri) = reference
+            && matches!(uri.pin, Some(PinAttribute::Value(_)))
+        {
+            warn("other users can see a pin-value in the list of processes; use pin-source");
+        }
+    }
+    Ok((key_ref, certificate))
+}
+
+fn session(options: &Options) -> Result<Session, Usage> {
+    let trust_anchor =
+        value::arn("--trust-anchor-arn", &options.trust_anchor_arn, Resource::TrustAnchor)?;
+    let profile = value::arn("--profile-arn", &options.profile_arn, Resource::Profile)?;
+    let role = value::arn("--role-arn", &options.role_arn, Resource::Role)?;
+    if trust_anchor.region() != profile.region() {
+        return Err(value::wrong(
+            "the trust anchor and the profile are in different regions".to_owned(),
+            format!("{} and {}", trust_anchor.region(), profile.region()),
+            "give a trust anchor and a profile of one region",
+        ));
+    }
+    if [&profile, &role].iter().any(|arn| arn.partition() != trust_anchor.partition()) {
+        return Err(value::wrong(
+            "the ARNs are of different partitions".to_owned(),
+            format!(
+                "{}, {} and {}",
+                trust_anchor.partition(),
+                profile.partition(),
+                role.partition()
+            ),
+            "give a trust anchor, a profile and a role of one partition",
+        ));
+    }
+    let region = options.region.as_deref().map_or(trust_anchor.region(), plain_region).to_owned();
+    if region != trust_anchor.region() {
+        warn("--region is not the trust anchor's region");
+    }
+    let session_name = options.role_session_name.as_deref().map(value::session_name).transpose()?;
+    let duration = value::session_duration(&options.session_duration)?;
+    Ok(Session { trust_anchor, profile, role, region, duration, session_name })
+}
+
+/// `fips-us-east-1` and `us-east-1-fips` are old names of regions with their FIPS endpoints.
+fn plain_region(region: &str) -> &str {
+    let region = region.strip_prefix("fips-").unwrap_or(region);
+    region.strip_suffix("-fips").unwrap_or(region)
+}
+
+/// An endpoint that is given counts before one from the environment, and both before the region's.
+fn endpoint(options: &Options, region: &str) -> Result<Endpoint, Usage> {
+    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let switch = |name: &str| value::switch(name, environment(name));
+    let fips_region = options.region.as_deref().is_some_and(|named| named != region);
+    let variant = Variant {
+        fips: options.fips || fips_region || switch("AWS_USE_FIPS_ENDPOINT")?,
+        dual_stack: options.dual_stack || switch("AWS_USE_DUALSTACK_ENDPOINT")?,
+    };
+    let configured = || {
+        let service = environment("AWS_ENDPOINT_URL_ROLESANYWHERE");
+        service.or_else(|| environment("AWS_ENDPOINT_URL"))
+    };
+    let given = match (&options.endpoint, switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")?) {
+        (Some(given), _) => Some(given.clone()),
+        (None, true) => None,
+        (None, false) => configured(),
+    };
+    if given.is_some() && variant != Variant::default() {
+        return Err(value::wrong(
+            "an endpoint is given, and FIPS or dual-stack is asked for as well".to_owned(),
+            "only the region's own endpoints have these variants".to_owned(),
+            "leave one of them out; AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT count too",
+        ));
+    }
+    let endpoint = match &given {
+        Some(url) => Endpoint::given(url),
+        None => Endpoint::of_region(region, variant),
+    };
+    endpoint.map_err(|error| {
+        let hint = match &error {
+            EndpointError::Region { .. } => "write a region such as eu-central-1",
+            EndpointError::NoVariant { .. } => "leave --dual-stack out",
+            EndpointError::Malformed { .. } => "write it as https://host or https://host:port",
+            EndpointError::NotSecure { .. } => {
+                "use https; plain http is for loopback addresses such as 127.0.0.1 only"
+            }
+        };
+        Usage { what: error.to_string(), cause: None, hint: Some(hint.to_owned()) }
+    })
+}
