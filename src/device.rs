@@ -1,6 +1,5 @@
 //! The devices that hold keys, one module each, strangers to each other. Device hosts only: the
 //! main program sees them through frames.
 
-pub mod lock;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;

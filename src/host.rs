@@ -3,17 +3,18 @@
 //! is gone after five seconds at the latest.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use sha2::{Digest, Sha256};
 
 use crate::deadline::Deadline;
-use crate::device::lock::Lock;
 use crate::device::pkcs11::{Device, Found};
+use crate::lock::Lock;
 use crate::prompt::{Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
 use crate::wire::frame::{self, Frame};
 use crate::wire::outbox::Outbox;
@@ -69,9 +70,24 @@ fn listen() -> Receiver<Frame> {
     receiver
 }
 
-#[expect(clippy::exit, reason = "a device call hangs on the main thread, and nobody waits for it")]
+/// A device call hangs on the main thread, and nobody waits for it. An orderly exit would run the
+/// destructors of the module, which may wait for the very call that hangs.
 fn end() {
-    std::process::exit(0);
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+}
+
+/// One lock a module: SoftHSM's files and many a card break when two programs use them at once. It
+/// is the host's, so that a killed front frees nothing that its host still uses.
+fn token_lock(module: &Path, patience: Duration) -> Result<Lock, Failure> {
+    let hash = Sha256::digest(module.as_os_str().as_encoded_bytes());
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let deadline = Deadline::after(patience);
+    let lock = Lock::take(&format!("pkcs11-{hash}"), &mut |pause| {
+        thread::sleep(pause.min(deadline.left()));
+        !deadline.passed()
+    });
+    let lock = lock.map_err(|error| Failure::Lock { reason: error.to_string() })?;
+    lock.ok_or_else(|| Failure::Busy { module: module.display().to_string() })
 }
 
 struct Host<'a> {
@@ -106,7 +122,8 @@ impl<'a> Host<'a> {
             Request::Unlock => self.unlock().map(|()| Reply::Unlocked),
             Request::Sign { scheme, message } => {
                 self.unlock()?;
-                let signature = self.device()?.sign(scheme, &message.0)?;
+                let last_try = self.session.as_ref().is_some_and(|session| session.last_try);
+                let signature = self.device()?.sign(scheme, &message.0, last_try)?;
                 Ok(Reply::Signature(Bytes(signature)))
             }
         }
@@ -124,45 +141,64 @@ impl<'a> Host<'a> {
             None
         };
         let patience = Duration::from_millis(open.patience);
-        let lock = Lock::take(&open.module, &Deadline::after(patience))?;
-        self.device = Some(Device::open(&open.module, self.outbox)?);
+        let module = open.module.0;
+        let lock = token_lock(&module, patience)?;
+        self.device = Some(Device::open(&module, self.outbox)?);
         self.session = Some(Session {
-            module: open.module,
+            module,
             patience,
-            sources: Sources { value, file: open.pin.file },
+            sources: Sources { value, file: open.pin.file.map(|file| file.0) },
             last_try: open.pin.last_try,
             lock: Some(lock),
         });
         Ok(Reply::Opened)
     }
 
-    /// Logs in, if a token wants that: its state is read, then one PIN is sent, once. A PIN that was
-    /// configured for the key's token is never sent to another.
+    /// Logs in, if a token wants that: its state is read, then one PIN is sent, once. A key that
+    /// wants a PIN with its signature only gets it then.
     fn unlock(&mut self) -> Result<(), Failure> {
         let device = self.device.as_mut().ok_or(Failure::Protocol)?;
-        let session = self.session.as_mut().ok_or(Failure::Protocol)?;
-        if !device.wants_login() {
-            return Ok(());
+        if device.wants_login() {
+            let pin = self.pin()?;
+            let device = self.device.as_mut().ok_or(Failure::Protocol)?;
+            let own_pad = pin.is_none();
+            if own_pad {
+                self.outbox.send(&Reply::Notice(Notice::Waiting));
+            }
+            let answer = device.unlock(pin);
+            if own_pad {
+                self.outbox.send(&Reply::Notice(Notice::Resumed));
+            }
+            return answer;
         }
+        if device.has_key() && device.wants_pin_to_sign()? {
+            let pin = self.pin()?;
+            if let (Some(device), Some(pin)) = (&mut self.device, pin) {
+                device.keep_pin(pin);
+            }
+        }
+        Ok(())
+    }
+
+    /// The PIN from its source, once the token's state allows to send one; none where it is typed
+    /// on the device. A PIN that was configured for the key's token is never for another.
+    fn pin(&mut self) -> Result<Option<Pin>, Failure> {
+        let device = self.device.as_mut().ok_or(Failure::Protocol)?;
+        let session = self.session.as_mut().ok_or(Failure::Protocol)?;
         let state = device.pin_state()?;
         etiquette::may_try(&device.token(), state, session.last_try)?;
         if device.has_its_own_pad() {
-            self.outbox.send(&Reply::Notice(Notice::Waiting));
-            let answer = device.unlock(None);
-            self.outbox.send(&Reply::Notice(Notice::Resumed));
-            return answer;
+            return Ok(None);
         }
         let (token, key) = (device.token(), device.key());
         let warning = etiquette::warning(state.tries);
         let request = PinRequest { token: &token, key: &key, warning };
-        let pin = if session.sources.need_a_person() || device.is_not_the_keys_token() {
-            let pin = session.ask(&request, self.outbox)?;
-            etiquette::may_try(&token, device.pin_state()?, session.last_try)?;
-            pin
-        } else {
-            session.sources.pin(&request, &Nobody)?
-        };
-        device.unlock(Some(pin))
+        if !session.sources.need_a_person() && !device.is_not_the_keys_token() {
+            return session.sources.pin(&request, &Nobody).map(Some);
+        }
+        let pin = session.ask(&request, self.outbox)?;
+        etiquette::may_try(&token, device.pin_state()?, session.last_try)?;
+        Ok(Some(pin))
     }
 }
 
@@ -178,7 +214,7 @@ impl Session {
         let pin = Sources::default().pin(request, &*prompt);
         outbox.send(&Reply::Notice(Notice::Resumed));
         let pin = pin?;
-        self.lock = Some(Lock::take(&self.module, &Deadline::after(self.patience))?);
+        self.lock = Some(token_lock(&self.module, self.patience)?);
         Ok(pin)
     }
 }

@@ -98,9 +98,9 @@ impl Identity {
         let leaf = chain::leaf(&found, signer.public_key(), now)?;
         rules::check(&leaf, now)?;
         let mut pool: Vec<_> = pool.into_iter().chain(found).collect();
-        let mut intermediates = chain::above(&leaf, &mut |of| chain::issuer(of, &pool));
+        let mut intermediates = chain::above(&leaf, &mut |of| chain::issuer(of, &pool, now));
         if intermediates.is_empty() {
-            let mut ask = |of: &Certificate| chain::issuer_on_token(of, &*signer, &mut pool);
+            let mut ask = |of: &Certificate| chain::issuer_on_token(of, &*signer, &mut pool, now);
             intermediates = chain::above_or_fail(&leaf, &mut ask)?;
         }
         Ok(Self { leaf, intermediates, signer })

@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod host;
 pub mod identity;
 pub mod key;
+pub mod lock;
 pub mod output;
 pub mod paths;
 pub mod prompt;

@@ -8,14 +8,19 @@ use crate::credentials::Credentials;
 
 pub mod process;
 
+/// Whether there is a stdout at all: to be asked before a signature is spent.
+///
+/// # Errors
+/// When it was closed before we started.
+pub fn check() -> io::Result<()> {
+    if was_closed() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+}
+
 /// Prints credentials as the `credential_process` contract wants them.
 ///
 /// # Errors
 /// When stdout is closed or full: then the caller has not got them.
 pub fn credentials(credentials: &Credentials) -> io::Result<()> {
-    if was_closed() {
-        return Err(io::ErrorKind::BrokenPipe.into());
-    }
     let document = process::document(credentials)?;
     let mut out = io::stdout().lock();
     out.write_all(&document)?;

@@ -4,8 +4,6 @@
 //! The order is hello → open → select → (certificates) → (unlock) → sign; closing the host's
 //! stdin ends it.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::key::public_key::Scheme;
@@ -16,7 +14,7 @@ pub mod failure;
 pub mod frame;
 pub mod outbox;
 
-pub use bytes::Bytes;
+pub use bytes::{Bytes, FilePath};
 pub use failure::Failure;
 
 /// Both sides must be of one build: the frames carry no other version.
@@ -47,7 +45,7 @@ pub enum Request {
 #[derive(Serialize, Deserialize)]
 pub struct Open {
     /// The module's canonical path, already checked.
-    pub module: PathBuf,
+    pub module: FilePath,
     /// How long to wait for other processes that use the same module, in milliseconds.
     pub patience: u64,
     /// The sources of the PIN.
@@ -60,7 +58,7 @@ pub struct PinSources {
     /// A `pin-value` from the URI: a frame of its own follows this message.
     pub value: bool,
     /// A file: `pin-source` of the URI, else `KEYANCHOR_PIN_FILE`.
-    pub file: Option<PathBuf>,
+    pub file: Option<FilePath>,
     /// Whether the token may be logged in to when a wrong PIN would lock it.
     pub last_try: bool,
 }

@@ -106,6 +106,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     log::start(options.debug, options.trace_timing);
     let _phase = Phase::start("whole run");
     let plan = Plan::of(options)?;
+    output::check().map_err(Error::Output)?;
     let (endpoint, roots) = (plan.endpoint.clone(), plan.roots.clone());
     let client = thread::spawn(move || {
         let _phase = Phase::start("(CA roots)");
@@ -117,8 +118,9 @@ pub fn run(options: Options) -> Result<(), Error> {
     let exchange = RolesAnywhere::new(identity, plan.session, plan.endpoint, client);
     let exchange = Exchange::RolesAnywhere(Box::new(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let credentials = runtime
-        .map_err(Error::Output)?
-        .block_on(exchange.credentials(SystemTime::now(), &deadline))?;
-    output::credentials(&credentials).map_err(Error::Output)
+    let runtime = runtime.map_err(Error::Output)?;
+    let credentials = runtime.block_on(exchange.credentials(SystemTime::now(), &deadline));
+    // A name server that does not answer must not hold up the end of the run.
+    runtime.shutdown_background();
+    output::credentials(&credentials?).map_err(Error::Output)
 }

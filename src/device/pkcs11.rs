@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use cryptoki::error::{Error, RvError};
+use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
@@ -49,10 +50,14 @@ struct Attached {
     logged_in: bool,
 }
 
-/// The selected key. Its handle is looked up when it is used: before the login it may be hidden.
+/// The selected key. Its private half is looked up when it is used: before the login it may be
+/// hidden.
 struct Key {
     place: usize,
     filter: ObjectFilter,
+    public_key: Option<PublicKey>,
+    /// Its handle, and whether it wants a login with each signature.
+    private_half: Option<(ObjectHandle, bool)>,
     uri: String,
 }
 
@@ -84,6 +89,12 @@ impl<'a> Device<'a> {
     #[must_use]
     pub fn token(&self) -> String {
         self.login_target().map_or_else(String::new, |a| a.token.label())
+    }
+
+    /// Whether a key has been selected.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// The URI of the selected key; empty before it is known.
@@ -132,7 +143,7 @@ impl<'a> Device<'a> {
             let present = present.iter().map(Token::label).collect();
             return Err(Failure::NoToken { wanted, present });
         }
-        fitting.into_iter().map(|token| self.session_on(token)).collect()
+        object::readable(fitting.into_iter().map(|token| self.session_on(token)))
     }
 
     fn session_on(&mut self, token: &Token) -> Result<usize, Failure> {

@@ -86,6 +86,8 @@ fn of_failure(failure: &Failure) -> Report {
             })
             .hint("correct object or id in the URI; labels are compared exactly"),
         Failure::NoToken { present, .. } => of_tokens(failure, present),
+        Failure::TooMuch => Report::new(Class::Local, failure)
+            .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)
             .hint("reinstall keyanchor: all its programs must be of one version"),
         _ => of_pin(failure),

@@ -157,6 +157,12 @@ impl Endpoint {
         address.is_ok_and(|address| address.is_loopback())
     }
 
+    /// Whether it is this computer by any name: then no proxy is in between.
+    #[must_use]
+    pub fn is_this_computer(&self) -> bool {
+        self.is_loopback() || self.0.host_str() == Some("localhost")
+    }
+
     /// The value of the Host header: with the port unless it is the scheme's own.
     #[must_use]
     pub fn host(&self) -> String {

@@ -33,9 +33,9 @@ const FRESH: Duration = Duration::from_secs(60);
 /// Which CA certificates vouch for servers.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
-    /// These and no others (`--ca-bundle`, `AWS_CA_BUNDLE`).
+    /// These and not the system's (`--ca-bundle`, `AWS_CA_BUNDLE`).
     pub only: Option<PathBuf>,
-    /// These and the system's (`--ca-file`).
+    /// These as well (`--ca-file`).
     pub also: Option<PathBuf>,
 }
 
@@ -76,7 +76,7 @@ impl Client {
             .connect_timeout(CONNECT)
             .https_only(!endpoint.is_loopback())
             .user_agent(concat!("keyanchor/", env!("CARGO_PKG_VERSION")));
-        if endpoint.is_loopback() {
+        if endpoint.is_this_computer() {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| Error::Roots { reason: chain(&error) })?;
@@ -147,7 +147,10 @@ impl Client {
     fn failed(&self, error: &reqwest::Error) -> Error {
         let host = self.endpoint.host();
         if error.is_connect() && error.is_timeout() {
-            return Error::TimedOut { host, waited: CONNECT };
+            return Error::Unreachable {
+                host,
+                reason: format!("no connection within {CONNECT:?}"),
+            };
         }
         let reason = chain(error);
         if is_tls(error) {
@@ -161,11 +164,13 @@ impl Client {
 impl Roots {
     fn load(&self) -> Result<RootCertStore, Error> {
         let mut store = RootCertStore::empty();
-        if let Some(only) = &self.only {
-            add(&mut store, only)?;
-            return Ok(store);
+        match &self.only {
+            Some(only) => add(&mut store, only)?,
+            None => {
+                let system = rustls_native_certs::load_native_certs();
+                store.add_parsable_certificates(system.certs);
+            }
         }
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(also) = &self.also {
             add(&mut store, also)?;
         }
@@ -200,8 +205,8 @@ fn jitter(attempt: u32) -> Duration {
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(FRESH.as_secs())))
 }
 
 /// Seconds; half a round trip and the header's own rounding are within it.

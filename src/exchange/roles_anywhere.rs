@@ -79,14 +79,6 @@ struct WireCredentials {
     expiration: String,
 }
 
-#[derive(Deserialize)]
-struct Refused {
-    #[serde(alias = "__type")]
-    code: Option<String>,
-    #[serde(alias = "Message")]
-    message: Option<String>,
-}
-
 /// A request that is ready to be sent.
 struct Signed {
     headers: HeaderMap,
@@ -234,8 +226,10 @@ fn refusal(answer: &Answer) -> Refusal {
         let value = answer.headers.get(name).and_then(|value| value.to_str().ok());
         value.map(ToOwned::to_owned)
     };
-    let said: Option<Refused> = serde_json::from_slice(&answer.body).ok();
-    let (code, message) = said.map_or((None, None), |said| (said.code, said.message));
+    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let member =
+        |names: [&str; 2]| names.iter().find_map(|name| said[name].as_str()).map(ToOwned::to_owned);
+    let (code, message) = (member(["code", "__type"]), member(["message", "Message"]));
     let kind = header("x-amzn-errortype").or(code).unwrap_or_default();
     let kind = kind.split(':').next().unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default();

@@ -29,8 +29,10 @@ pub fn leaf(found: &[Certificate], key: &PublicKey, now: SystemTime) -> Result<C
     }
     match (fitting.as_slice(), found) {
         ([leaf], _) => Ok((*leaf).clone()),
-        ([], []) => Err(Error::NoCertificate),
-        ([], [first, ..]) => Err(differs(first, key)),
+        ([], _) => {
+            let other = found.iter().find(|certificate| !certificate.certifies(key));
+            Err(other.map_or(Error::NoCertificate, |other| differs(other, key)))
+        }
         (several, _) => {
             Err(Error::Ambiguous { subjects: several.iter().map(|c| c.subject()).collect() })
         }
@@ -89,10 +91,13 @@ pub fn above_or_fail(
     Ok(chain)
 }
 
-/// The certificate of a pool that signed this one.
+/// The certificate of a pool that signed this one. A CA may have several for one key: those that
+/// are valid come before those that have expired, and intermediates before roots, because a root
+/// ends the chain.
 #[must_use]
-pub fn issuer(of: &Certificate, pool: &[Certificate]) -> Option<Certificate> {
-    pool.iter().find(|candidate| *candidate != of && of.is_signed_by(candidate)).cloned()
+pub fn issuer(of: &Certificate, pool: &[Certificate], now: SystemTime) -> Option<Certificate> {
+    let issuers = pool.iter().filter(|candidate| *candidate != of && of.is_signed_by(candidate));
+    issuers.min_by_key(|issuer| (!issuer.is_valid_at(now), issuer.is_self_signed())).cloned()
 }
 
 /// The same on a token, which is asked by name; the signature still decides. `pool` keeps what was
@@ -104,7 +109,8 @@ pub fn issuer_on_token(
     of: &Certificate,
     signer: &dyn Signer,
     pool: &mut Vec<Certificate>,
+    now: SystemTime,
 ) -> Result<Option<Certificate>, signer::Error> {
     pool.extend(signer.certificates(&Wanted::Subject(Bytes(of.issuer_der())))?);
-    Ok(issuer(of, pool))
+    Ok(issuer(of, pool, now))
 }

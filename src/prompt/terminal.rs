@@ -6,10 +6,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use zeroize::Zeroizing;
 
+use crate::lock::Lock;
 use crate::prompt::{Cancelled, PinRequest, Prompt};
 use crate::secret::Secret;
 
@@ -40,6 +41,20 @@ impl Terminal {
         (foreground == rustix::process::getpgrp()).then_some(Self { tty, caller })
     }
 
+    /// One question at a time on a terminal: two would share the keys that are typed, and each
+    /// would take the other's silence for the terminal's own state. Waits as long as the caller does.
+    fn turn(&self) -> Result<Lock, Cancelled> {
+        let session = termios::tcgetsid(&self.tty).map_err(|_| Cancelled)?;
+        let name = format!("terminal-{}", session.as_raw_nonzero());
+        let lock = Lock::take(&name, &mut |pause| {
+            let mut waited = [PollFd::new(&self.caller, PollFlags::empty())];
+            let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(pause.subsec_nanos()) };
+            poll(&mut waited, Some(&pause)).is_ok_and(|gone| gone == 0)
+        });
+        // Without a safe folder the token's lock has failed already.
+        lock.map_err(|_| Cancelled)?.ok_or(Cancelled)
+    }
+
     /// Waits for a byte; `None` when the terminal hung up or the main program is gone.
     fn next_byte(&self) -> Option<u8> {
         // A hang-up is always reported; what the caller may have written is not our affair.
@@ -67,7 +82,7 @@ impl Terminal {
             match self.next_byte().ok_or(Cancelled)? {
                 b'\r' | b'\n' => break,
                 END_OF_TEXT | END_OF_TRANSMISSION => return Err(Cancelled),
-                BACKSPACE | DELETE => drop(line.pop()),
+                BACKSPACE | DELETE => drop_character(&mut line),
                 LINE_KILL => line.clear(),
                 byte if line.len() < LONGEST => line.push(byte),
                 _ => {}
@@ -78,8 +93,14 @@ impl Terminal {
     }
 }
 
+/// The last character, which may be more than one byte of UTF-8.
+fn drop_character(line: &mut Vec<u8>) {
+    while line.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
+}
+
 impl Prompt for Terminal {
     fn pin(&self, request: &PinRequest<'_>) -> Result<Option<Secret>, Cancelled> {
+        let _turn = self.turn()?;
         let quiet = Quiet::on(&self.tty).ok_or(Cancelled)?;
         let question = question(request);
         (&self.tty).write_all(question.as_bytes()).map_err(|_| Cancelled)?;

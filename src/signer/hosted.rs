@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use crate::certificate::Certificate;
@@ -10,15 +9,19 @@ use crate::key::public_key::{PublicKey, Scheme};
 use crate::key::uri::{PinAttribute, Pkcs11Uri};
 use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
-use crate::wire::{Bytes, Failure, PinSources, Reply, Request, Select, Selected, Wanted};
+use crate::wire::{Bytes, FilePath, PinSources, Reply, Request, Select, Selected, Wanted};
 
 mod process;
+mod several;
 
 use process::Host;
 
 /// How long one function may take where several modules are asked: one that hangs must not cost
 /// those who do not even use it the whole time.
 const ONE_OF_SEVERAL: Duration = Duration::from_secs(3);
+
+/// How far issuers are followed: the most that any service takes, and one more.
+const LONGEST_CHAIN: usize = 5;
 
 /// A private key on a token, and the host that holds it.
 pub struct HostedKey {
@@ -56,10 +59,11 @@ impl HostedKey {
                 public_key: expected.map(|key| Bytes::from(key.spki())),
             }))
         };
-        let (host, selected) = ask(uri, settings, &select, |reply| match reply {
-            Reply::Selected(selected) => Some(selected),
-            _ => None,
-        })?;
+        let (host, selected) =
+            ask(uri, settings, expected.is_some(), &select, |reply| match reply {
+                Reply::Selected(selected) => Some(selected),
+                _ => None,
+            })?;
         let public_key = public_key(&selected, expected)?;
         Ok(Self { host: Mutex::new(host), public_key })
     }
@@ -69,15 +73,37 @@ impl HostedKey {
     }
 }
 
-/// The certificates that a URI names, and those that could have issued them, where the key is
-/// somewhere else.
+/// The certificates that a URI names, and those on the same token that could have issued them, for
+/// a key that is somewhere else.
 ///
 /// # Errors
 /// As for a key.
 pub fn certificates(uri: &Pkcs11Uri, settings: &Settings) -> Result<Vec<Certificate>, Error> {
     let wanted = || Request::Certificates(at(uri));
-    let (_host, ders) = ask(uri, settings, &wanted, certificates_in)?;
-    Ok(parsed(&ders))
+    let (mut host, ders) = ask(uri, settings, false, &wanted, certificates_in)?;
+    let mut found = parsed(&ders);
+    let mut place = 0;
+    while place < found.len() && place <= LONGEST_CHAIN {
+        let issuer = Wanted::Subject(Bytes(found[place].issuer_der()));
+        let ders = certificates_in(host.ask(&Request::Certificates(issuer))?).unwrap_or_default();
+        let new = parsed(&ders).into_iter().filter(|issuer| !found.contains(issuer));
+        found.extend(new.collect::<Vec<_>>());
+        place += 1;
+    }
+    Ok(found)
+}
+
+/// Whether both URIs are answered by the same modules.
+///
+/// # Errors
+/// When either names a module that is not there.
+pub fn same_modules(
+    one: &Pkcs11Uri,
+    other: &Pkcs11Uri,
+    settings: &Settings,
+) -> Result<bool, Error> {
+    let named = other.module_path.is_some() || other.module_name.is_some();
+    Ok(!named || modules::to_ask(settings, one)? == modules::to_ask(settings, other)?)
 }
 
 /// Where a URI says.
@@ -108,10 +134,12 @@ fn public_key(selected: &Selected, expected: Option<&PublicKey>) -> Result<Publi
     }
 }
 
-/// Asks the modules that may know, and logs in to see more where that is the only way.
+/// Asks the modules that may know, and logs in to see more where that is the only way. `certain`
+/// says that an answer can only be the right one, because the public key is known.
 fn ask<T: Send>(
     uri: &Pkcs11Uri,
     settings: &Settings,
+    certain: bool,
     request: &(dyn Fn() -> Request + Sync),
     take: impl Fn(Reply) -> Option<T> + Sync,
 ) -> Result<(Host, T), Error> {
@@ -129,7 +157,7 @@ fn ask<T: Send>(
     };
     let asked = match modules.as_slice() {
         [module] => first(module)?,
-        several => choose(several, ask_all(several, &first))?,
+        modules => several::choose(modules, several::ask_all(modules, &first), certain)?,
     };
     let mut host = asked.host;
     host.call = process::CALL;
@@ -145,72 +173,12 @@ fn ask<T: Send>(
     }
 }
 
-/// All modules at once: one that is slow must not hold up the others.
-fn ask_all<T: Send>(
-    modules: &[PathBuf],
-    first: &(dyn Fn(&PathBuf) -> Result<Asked<T>, Error> + Sync),
-) -> Vec<Result<Asked<T>, Error>> {
-    thread::scope(|scope| {
-        let running: Vec<_> =
-            modules.iter().map(|module| scope.spawn(move || first(module))).collect();
-        let lost = |_| Err(process::out_of_order());
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
-    })
-}
-
-/// The one module that has it. Several are an error: the same token may be there through two
-/// modules, and then the user says which.
-fn choose<T>(
-    modules: &[PathBuf],
-    answers: Vec<Result<Asked<T>, Error>>,
-) -> Result<Asked<T>, Error> {
-    let (mut visible, mut hidden, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for (module, answer) in modules.iter().zip(answers) {
-        match answer {
-            Ok(asked) if matches!(asked.answer, Answer::Visible(_)) => {
-                visible.push((module, asked))
-            }
-            Ok(asked) => hidden.push((module, asked)),
-            Err(error) => failed.push(error),
-        }
-    }
-    let mut fitting = if visible.is_empty() { hidden } else { visible };
-    if fitting.len() > 1 {
-        let shown = |(module, _): &(&PathBuf, Asked<T>)| module.display().to_string();
-        let candidates = fitting.iter().map(shown).collect();
-        let (what, wanted) = ("modules".to_owned(), "the URI".to_owned());
-        return Err(Failure::Ambiguous { what, wanted, candidates }.into());
-    }
-    match fitting.pop() {
-        Some((_, asked)) => Ok(asked),
-        None => Err(most_telling(failed)),
-    }
-}
-
-/// Of several modules that do not have it: one that has the token says more than one that has
-/// not, and the tokens of all are named.
-fn most_telling(mut failed: Vec<Error>) -> Error {
-    let no_token = |error: &Error| matches!(error, Error::Device(Failure::NoToken { .. }));
-    if let Some(place) = failed.iter().position(|error| !no_token(error)) {
-        return failed.swap_remove(place);
-    }
-    let mut all = Vec::new();
-    let mut asked_for = String::new();
-    for error in failed {
-        if let Error::Device(Failure::NoToken { wanted, present }) = error {
-            all.extend(present);
-            asked_for = wanted;
-        }
-    }
-    Failure::NoToken { wanted: asked_for, present: all }.into()
-}
-
 /// The sources of the PIN in their order: the URI's own, then `KEYANCHOR_PIN_FILE`, then a person.
 fn pin_sources<'a>(uri: &'a Pkcs11Uri, settings: &Settings) -> (PinSources, Option<&'a Secret>) {
     let (value, file) = match &uri.pin {
         Some(PinAttribute::Value(value)) => (Some(value), None),
-        Some(PinAttribute::Source(path)) => (None, Some(path.clone())),
-        None => (None, settings.pin_file.clone()),
+        Some(PinAttribute::Source(path)) => (None, Some(FilePath(path.clone()))),
+        None => (None, settings.pin_file.clone().map(FilePath)),
     };
     (PinSources { value: value.is_some(), file, last_try: settings.last_try }, value)
 }

@@ -41,9 +41,14 @@ pub fn to_ask(settings: &Settings, uri: &Pkcs11Uri) -> Result<Vec<PathBuf>, Erro
     if let Some(module) = &settings.default_module {
         return Ok(vec![checked(module)?]);
     }
-    let registered: Vec<_> =
-        registered().iter().filter_map(|module| checked(module).ok()).collect();
-    if registered.is_empty() { Err(Error::NoModule) } else { Ok(registered) }
+    let mut modules = Vec::new();
+    for module in registered().iter().filter_map(|module| checked(module).ok()) {
+        // One library may be registered twice: its second host would wait for the first.
+        if !modules.contains(&module) {
+            modules.push(module);
+        }
+    }
+    if modules.is_empty() { Err(Error::NoModule) } else { Ok(modules) }
 }
 
 fn checked(module: &Path) -> Result<PathBuf, Error> {
@@ -72,8 +77,8 @@ fn by_name(name: &str) -> Result<PathBuf, Error> {
     found.ok_or_else(|| Error::NoSuchModule { module: name.into(), reason: reason() })
 }
 
-/// The modules of p11-kit's `*.module` files. A file of the user hides one of the system with the
-/// same name, as in p11-kit (pkcs11.conf(5)).
+/// The modules of p11-kit's `*.module` files (pkcs11.conf(5)). A file of the user hides one of the
+/// system with the same name; p11-kit would merge the two.
 fn registered() -> Vec<PathBuf> {
     let mut files = BTreeMap::new();
     let user = std::env::home_dir().map(|home| home.join(".config/pkcs11/modules"));

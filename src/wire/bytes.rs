@@ -1,4 +1,9 @@
-//! Bytes in a JSON message: standard base64, since serde_json would write a list of numbers.
+//! Bytes in a JSON message: standard base64, since serde_json would write a list of numbers. Paths
+//! are bytes too: they need not be UTF-8.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,5 +29,34 @@ impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         STANDARD.decode(text).map(Self).map_err(|_| de::Error::custom("not base64"))
+    }
+}
+
+/// A path, whatever its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePath(pub PathBuf);
+
+impl Serialize for FilePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Bytes::from(self.0.as_os_str().as_encoded_bytes()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FilePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = Bytes::deserialize(deserializer)?;
+        Ok(Self(OsString::from_vec(bytes.0).into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_not_text_crosses_unharmed() {
+        let path = FilePath(OsString::from_vec(b"/pin\xff".to_vec()).into());
+        let json = serde_json::to_vec(&path).expect("json");
+        assert_eq!(serde_json::from_slice::<FilePath>(&json).expect("path"), path);
     }
 }

@@ -1,8 +1,6 @@
 //! What can go wrong in a device host, as a value that crosses to the main program: each names its
 //! object, and none holds a secret. Exit codes and hints are the main program's affair.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 /// A request that failed.
@@ -19,10 +17,10 @@ pub enum Failure {
         candidates: Vec<String>,
     },
     /// Other processes held the token's lock all the time.
-    #[error("the module {} is in use by another process", module.display())]
+    #[error("the module {module} is in use by another process")]
     Busy {
         /// The module.
-        module: PathBuf,
+        module: String,
     },
     /// A PKCS#11 function answered with an error.
     #[error("{function} failed on {subject}")]
@@ -51,10 +49,10 @@ pub enum Failure {
         reason: String,
     },
     /// The module cannot be loaded, or is not one.
-    #[error("{} is not a usable PKCS#11 module", module.display())]
+    #[error("{module} is not a usable PKCS#11 module")]
     Module {
         /// The module.
-        module: PathBuf,
+        module: String,
         /// What the loader said.
         reason: String,
     },
@@ -118,6 +116,9 @@ pub enum Failure {
         /// What the token tells about the tries that are left.
         tries: Tries,
     },
+    /// An answer that is longer than a frame.
+    #[error("the token holds more than can be read at once")]
+    TooMuch,
     /// A message that the host did not expect.
     #[error("the device host was asked for something out of order")]
     Protocol,

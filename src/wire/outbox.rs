@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
-use crate::wire::{Notice, Reply, frame};
+use crate::wire::{Failure, Notice, Reply, frame};
 
 /// Where a host writes. When the main program is gone nothing can be written, and nothing need be:
 /// the end of stdin ends the host.
@@ -26,7 +26,12 @@ impl Outbox {
     /// Sends one answer.
     pub fn send(&self, reply: &Reply) {
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = frame::write(&mut *out, reply);
+        if frame::write(&mut *out, reply)
+            .is_err_and(|error| error.kind() == io::ErrorKind::InvalidInput)
+        {
+            // Too long for a frame, and nothing of it was written.
+            let _ = frame::write(&mut *out, &Reply::Failed(Failure::TooMuch));
+        }
     }
 
     /// Says which function of the device runs next.

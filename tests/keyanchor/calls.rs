@@ -7,10 +7,10 @@ use hsm_test::softhsm::SoftHsm;
 
 use crate::lab::{Lab, granted, lab};
 
-struct Calls(String);
+pub(crate) struct Calls(pub(crate) String);
 
 impl Calls {
-    fn of(&self, function: &str) -> usize {
+    pub(crate) fn of(&self, function: &str) -> usize {
         let named = |line: &&str| line.split_once(": ").is_some_and(|(_, name)| name == function);
         self.0.lines().filter(named).count()
     }
@@ -25,7 +25,7 @@ impl Calls {
     }
 }
 
-fn spy() -> PathBuf {
+pub(crate) fn spy() -> PathBuf {
     let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
     let found = places
         .iter()

@@ -231,15 +231,83 @@ fn the_pin_comes_from_the_uri_or_the_environment() {
 }
 
 #[test]
-fn a_registered_module_is_found_where_none_is_named() {
+fn the_public_half_of_a_key_may_be_told_by_its_certificate_alone() {
+    for label in ["p384", "rsa2048"] {
+        let lab = lab();
+        if label == "p384" {
+            lab.hsm.import_certificate(&lab.hsm.certificate(label), "by id alone", "03");
+        }
+        lab.hsm.delete_public_key(label);
+        granted(lab.credential_process().args(["--key", &lab.uri(label)]));
+        assert_eq!(chain_length(&lab), 1);
+    }
+}
+
+#[test]
+fn a_key_file_takes_its_certificate_and_its_chain_from_a_token() {
     let lab = lab();
-    let mut command = lab.with_key("laptop");
-    command.env_remove("KEYANCHOR_PKCS11_LIB");
-    // The system's own modules may be registered as well; they have no token of this name.
-    let folder = lab.hsm.dir().join(".config/pkcs11/modules");
-    std::fs::create_dir_all(&folder).unwrap();
+    let (private, public) = lab.pki().software_key("EC:P-256");
+    let key = lab.write("key.pem", &private);
+    let leaf = lab.write("leaf.pem", &lab.pki().leaf(&Leaf::of(&public)));
+    lab.hsm.import_certificate(&leaf, "soft", "55");
+    let mut command = lab.credential_process();
+    granted(command.arg("--key").arg(key).args(["--certificate", "pkcs11:token=lab;object=soft"]));
+    assert_eq!(chain_length(&lab), 1);
+}
+
+#[test]
+fn a_self_signed_twin_of_the_intermediate_does_not_end_the_chain() {
+    let lab = lab();
+    let key = lab.hsm.dir().join("ca/intermediate.key");
+    let words =
+        ["req", "-x509", "-subj", "/CN=twin", "-days", "9", "-key"].map(std::ffi::OsStr::new);
+    let twin = crate::lab::tool(
+        "openssl",
+        &words.into_iter().chain([key.as_os_str()]).collect::<Vec<_>>(),
+    );
+    let real = std::fs::read_to_string(lab.pki().intermediate_pem_path()).unwrap();
+    let bundle = lab.write("bundle.pem", &(twin + &real));
+    let mut command = lab.credential_process();
+    command
+        .args(["--key", &lab.uri("laptop")])
+        .arg("--certificate")
+        .arg(lab.hsm.certificate("laptop"));
+    granted(command.arg("--intermediates").arg(bundle));
+    assert_eq!(chain_length(&lab), 1);
+}
+
+#[test]
+fn a_certificate_uri_may_name_the_module_of_the_key_again() {
+    let lab = lab();
     let module = hsm_test::softhsm::SoftHsm::module();
-    std::fs::write(folder.join("softhsm2.module"), format!("module: {}\n", module.display()))
-        .unwrap();
-    granted(&mut command);
+    let certificate = format!("pkcs11:token=lab;object=rsa2048?module-path={}", module.display());
+    granted(lab.credential_process().args([
+        "--key",
+        &lab.uri("rsa2048"),
+        "--certificate",
+        &certificate,
+    ]));
+}
+
+#[test]
+fn a_public_key_that_is_there_twice_is_one_key() {
+    let lab = lab();
+    let pem = lab.write("public.pem", &lab.hsm.public_key_pem("rsa2048"));
+    let mut write = std::process::Command::new("p11tool");
+    write.arg("--provider").arg(hsm_test::softhsm::SoftHsm::module());
+    write
+        .args([
+            "--login",
+            "--write",
+            "--batch",
+            "--label",
+            "rsa2048",
+            "--id",
+            "02",
+            "--load-pubkey",
+        ])
+        .arg(pem);
+    write.arg("pkcs11:token=lab").env("GNUTLS_PIN", hsm_test::softhsm::SoftHsm::PIN);
+    assert!(write.envs(lab.hsm.command_env()).status().expect("p11tool").success());
+    granted(&mut lab.with_key("rsa2048"));
 }

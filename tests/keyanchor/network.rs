@@ -137,6 +137,16 @@ fn throttling_and_trouble_are_tried_again_with_the_same_signature() {
 }
 
 #[test]
+fn an_absurd_retry_after_is_an_ordinary_refusal() {
+    let lab = lab();
+    let headers = vec![("retry-after".into(), u64::MAX.to_string())];
+    lab.server.behave(Behaviour::Raw { status: 503, headers, body: vec![] });
+    let ended = run(&mut lab.with_key("laptop"));
+    assert_eq!(ended.code, 5, "{}", ended.stderr);
+    assert_eq!(lab.server.requests().len(), 1, "nobody waits that long");
+}
+
+#[test]
 fn a_third_refusal_to_serve_is_the_last() {
     let lab = lab();
     lab.server.behave(Behaviour::Throttle { times: 9, status: 429 });

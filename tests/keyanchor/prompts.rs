@@ -16,16 +16,21 @@ struct Terminal {
 impl Terminal {
     /// Starts the program on a terminal of its own, with its streams in files.
     fn start(lab: &Lab) -> Self {
+        Self::start_with(lab, |program| format!("{program}; echo code=$?; stty -a"))
+    }
+
+    fn start_with(lab: &Lab, line: impl Fn(&str) -> String) -> Self {
         let folder = lab.hsm.dir().display();
         let quoted: Vec<_> =
             lab.server.arguments().iter().map(|word| format!("'{word}'")).collect();
-        let line = format!(
+        let program = format!(
             "{} credential-process --key 'pkcs11:token=lab;object=laptop' --certificate '{}' {} \
-             >{folder}/stdout 2>{folder}/stderr; echo code=$?; stty -a",
+             >{folder}/stdout 2>{folder}/stderr",
             env!("CARGO_BIN_EXE_keyanchor"),
             lab.hsm.chain("laptop").display(),
             quoted.join(" ")
         );
+        let line = line(&program);
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).envs(lab.hsm.command_env());
         script.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module()).env("SHELL", "/bin/sh");
@@ -105,4 +110,28 @@ fn a_wrong_pin_is_sent_once_and_the_next_person_is_warned() {
     terminal.wait_for("): ");
     terminal.type_in(&format!("{}\n", SoftHsm::PIN));
     assert!(terminal.finish().contains("code=0"));
+}
+
+#[test]
+fn two_questions_on_one_terminal_wait_for_each_other() {
+    let lab = lab();
+    let both = |program: &str| {
+        let other = program.replace("/stdout", "/stdout2").replace("/stderr", "/stderr2");
+        format!("{other} & {program}; one=$?; wait $!; echo code=$one$?; stty -a")
+    };
+    let mut terminal = Terminal::start_with(&lab, both);
+    for _ in 0..2 {
+        terminal.wait_for("): ");
+        terminal.shown.clear();
+        for key in SoftHsm::PIN.chars() {
+            // As slowly as a person, so that two readers would share the keys.
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            terminal.type_in(&key.to_string());
+        }
+        terminal.type_in("\n");
+    }
+    let shown = terminal.finish();
+    assert!(shown.contains("code=00") && !shown.contains(SoftHsm::PIN), "{shown:?}");
+    assert!(shown.contains(" echo ") && !shown.contains("-isig"), "the terminal is as it was");
+    assert_eq!(lab.server.requests().len(), 2);
 }

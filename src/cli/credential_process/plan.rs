@@ -40,9 +40,7 @@ impl Plan {
         let (key, certificate) = references(&options)?;
         let environment =
             |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let only = options
-            .ca_bundle
-            .or_else(|| environment("AWS_CA_BUNDLE").filter(|_| options.ca_file.is_none()));
+        let only = options.ca_bundle.or_else(|| environment("AWS_CA_BUNDLE"));
         let settings = Settings {
             module: options.pkcs11_lib,
             default_module: environment("KEYANCHOR_PKCS11_LIB"),
@@ -90,7 +88,7 @@ impl Plan {
     ) -> Result<Vec<Certificate>, Error> {
         let same_host = match &self.key {
             KeyRef::File(_) => false,
-            KeyRef::Pkcs11(key) => uri.module_path.is_none() || uri.module_path == key.module_path,
+            KeyRef::Pkcs11(key) => hosted::same_modules(key, uri, &self.settings)?,
         };
         if same_host {
             return Ok(signer.certificates(&hosted::at(uri))?);
@@ -127,12 +125,12 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     {
         key.pin = certificate.pin.take();
     }
-    for reference in [Some(&key_ref), certificate.as_ref()].into_iter().flatten() {
-        if let KeyRef::Pkcs11(uri) = reference
-            && matches!(uri.pin, Some(PinAttribute::Value(_)))
-        {
-            warn("other users can see a pin-value in the list of processes; use pin-source");
-        }
+    let shows_pin = |reference: &KeyRef| match reference {
+        KeyRef::Pkcs11(uri) => matches!(uri.pin, Some(PinAttribute::Value(_))),
+        KeyRef::File(_) => false,
+    };
+    if shows_pin(&key_ref) || certificate.as_ref().is_some_and(shows_pin) {
+        warn("other users can see a pin-value in the list of processes; use pin-source");
     }
     Ok((key_ref, certificate))
 }

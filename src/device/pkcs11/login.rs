@@ -5,6 +5,7 @@ use crate::device::pkcs11::module::Module;
 use crate::device::pkcs11::{
     Attached, AuthPin, Device, Error, Failure, Pin, PinState, RvError, UserType,
 };
+use crate::prompt::etiquette;
 use crate::wire::failure::Tries;
 
 impl Device<'_> {
@@ -64,18 +65,34 @@ impl Device<'_> {
         })
     }
 
+    /// Keeps a PIN for the logins that a key wants with each signature, on a token that wants no
+    /// other.
+    pub fn keep_pin(&mut self, pin: Pin) {
+        let place = self.login_place();
+        if let Some(attached) = self.attached.get_mut(place) {
+            attached.pin = Some(AuthPin::new(pin.secret.expose().into()));
+            attached.origin = pin.origin;
+        }
+    }
+
     /// The login that an always-authenticate key wants between C_SignInit and C_Sign, with the PIN
-    /// that opened the token (PKCS#11 v2.40 §11.6, CKU_CONTEXT_SPECIFIC).
-    pub(super) fn context_login(&self, attached: &Attached) -> Result<(), Failure> {
-        let token = || attached.token.label();
+    /// that opened the token (PKCS#11 v2.40 §11.6, CKU_CONTEXT_SPECIFIC). Its state is read again
+    /// first; without a PIN, and without a pad to type one on, nothing is tried.
+    pub(super) fn context_login(&mut self, place: usize, last_try: bool) -> Result<(), Failure> {
+        let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
+        let token = attached.token.label();
+        etiquette::may_try(&token, self.module.pin_state(&mut attached.token)?, last_try)?;
+        if attached.pin.is_none() && !attached.token.info.protected_authentication_path() {
+            return Err(Failure::NoTerminal { token });
+        }
         let answer =
             login(&self.module, attached, UserType::ContextSpecific, attached.pin.as_ref());
         answer.map_err(|refused| match refused {
             Refused::Other(failure) => failure,
-            Refused::Locked => Failure::PinLocked { token: token() },
+            Refused::Locked => Failure::PinLocked { token },
             Refused::Wrong => {
                 let origin = attached.origin.clone();
-                Failure::PinWrong { token: token(), origin, tries: Tries::Unknown }
+                Failure::PinWrong { token, origin, tries: Tries::Unknown }
             }
         })
     }

@@ -30,7 +30,8 @@ pub(super) struct Token {
 
 impl<'a> Module<'a> {
     pub(super) fn load(path: &Path, outbox: &'a Outbox) -> Result<Self, Failure> {
-        let unusable = |reason: String| Failure::Module { module: path.into(), reason };
+        let unusable =
+            |reason: String| Failure::Module { module: path.display().to_string(), reason };
         outbox.calling("dlopen");
         let context = Pkcs11::new(path).map_err(|error| match error {
             Error::LibraryLoading(error) => unusable(error.to_string()),
@@ -38,10 +39,16 @@ impl<'a> Module<'a> {
             error => unusable(error.to_string()),
         })?;
         let module = Self { context, path: path.into(), outbox };
-        let flags = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
-        module.call("C_Initialize", &module.name(), || match module.context.initialize(flags) {
+        let initialize = |flags| match module.context.initialize(CInitializeArgs::new(flags)) {
             Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             answer => answer,
+        };
+        module.call("C_Initialize", &module.name(), || {
+            match initialize(CInitializeFlags::OS_LOCKING_OK) {
+                // It has no locks of its own, and needs none: one thread calls it.
+                Err(Error::Pkcs11(RvError::CantLock, _)) => initialize(CInitializeFlags::empty()),
+                answer => answer,
+            }
         })?;
         Ok(module)
     }

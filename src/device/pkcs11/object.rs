@@ -4,6 +4,7 @@
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
+use crate::certificate::Certificate;
 use crate::device::pkcs11::module::Module;
 use crate::key::PublicKey;
 use crate::key::uri::ObjectFilter;
@@ -27,6 +28,11 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// Whether it is the same key, written down twice.
+    pub(super) fn is_same_key(&self, other: &Self) -> bool {
+        self.public_key.is_some() && self.public_key == other.public_key && self.id == other.id
+    }
+
     /// The filter that names it.
     pub(super) fn filter(&self) -> ObjectFilter {
         let id = Some(self.id.clone()).filter(|id| !id.is_empty());
@@ -72,7 +78,8 @@ impl View<'_> {
         template: Vec<Attribute>,
     ) -> Result<Vec<Object>, Failure> {
         let handles = self.handles(class, template)?;
-        handles.into_iter().map(|handle| self.object(class, handle)).collect()
+        // One that cannot be read must not hide the others.
+        readable(handles.into_iter().map(|handle| self.object(class, handle)))
     }
 
     fn handles(
@@ -116,9 +123,32 @@ impl View<'_> {
         }
         let rsa = modulus.zip(exponent).and_then(|(m, e)| PublicKey::from_rsa(&m, &e).ok());
         let ec = curve.zip(point).and_then(|(c, p)| PublicKey::from_ec(&c, &p).ok());
-        object.public_key = rsa.or(ec);
+        object.public_key = rsa.or(ec).or_else(|| certified_key(object.der.as_ref()?));
         Ok(object)
     }
+}
+
+/// The good ones; the first error only where there are none.
+pub(super) fn readable<T>(
+    results: impl Iterator<Item = Result<T, Failure>>,
+) -> Result<Vec<T>, Failure> {
+    let (mut good, mut first) = (Vec::new(), None);
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(failure) => first = first.or(Some(failure)),
+        }
+    }
+    match first {
+        Some(failure) if good.is_empty() => Err(failure),
+        _ => Ok(good),
+    }
+}
+
+/// The key of a certificate, unless it only attests to one.
+fn certified_key(der: &[u8]) -> Option<PublicKey> {
+    let certificate = Certificate::from_der(der).ok()?;
+    if certificate.is_attestation() { None } else { certificate.public_key().ok() }
 }
 
 /// CKA_LABEL is compared as exact bytes, CKA_ID too.

@@ -28,7 +28,14 @@ impl Device<'_> {
         {
             found.retain(|(_, key)| key.public_key.as_ref() == Some(&expected));
         }
-        match found.as_slice() {
+        // The same key, seen through two public objects, is one.
+        let mut distinct: Vec<(usize, Object)> = Vec::new();
+        for (place, key) in found {
+            if !distinct.iter().any(|(p, k)| *p == place && k.is_same_key(&key)) {
+                distinct.push((place, key));
+            }
+        }
+        match distinct.as_slice() {
             [] => self.not_seen("key", &places, &wanted.token, &wanted.object),
             [(place, key)] => Ok(Found::Visible(self.choose(*place, key))),
             several => Err(self.ambiguous("keys", several, &wanted.token, &wanted.object)),
@@ -38,7 +45,8 @@ impl Device<'_> {
     fn choose(&mut self, place: usize, key: &Object) -> Selected {
         let uri = self.uri(place, key);
         self.read = place;
-        self.key = Some(Key { place, filter: key.filter(), uri: uri.clone() });
+        let (filter, public_key) = (key.filter(), key.public_key.clone());
+        self.key = Some(Key { place, filter, public_key, private_half: None, uri: uri.clone() });
         Selected { uri, public_key: key.public_key.as_ref().map(|key| Bytes::from(key.spki())) }
     }
 
@@ -49,7 +57,7 @@ impl Device<'_> {
     pub fn certificates(&mut self, wanted: &Wanted) -> Result<Found<Vec<Vec<u8>>>, Failure> {
         let found = match wanted {
             Wanted::At(filters) => return self.certificates_at(&filters.0, &filters.1),
-            Wanted::BesideKey => self.beside_key()?,
+            Wanted::BesideKey => return self.beside_key(),
             Wanted::Subject(name) => self.view(self.read, |view| view.certificates_of(&name.0))?,
         };
         Ok(Found::Visible(ders(found)))
@@ -76,15 +84,28 @@ impl Device<'_> {
         Ok(Found::Visible(ders(found.into_iter().map(|(_, certificate)| certificate).collect())))
     }
 
-    /// A certificate has the CKA_ID of its key. Where none has, all of the token are read, and
-    /// the public key decides.
-    fn beside_key(&self) -> Result<Vec<Object>, Failure> {
+    /// A certificate has the CKA_ID of its key. Where none that does certifies it, all of the token
+    /// are read, and the public key decides; some are hidden until a login.
+    fn beside_key(&mut self) -> Result<Found<Vec<Vec<u8>>>, Failure> {
         let key = self.key.as_ref().ok_or(Failure::Protocol)?;
-        let of_id = ObjectFilter { label: None, ..key.filter.clone() };
-        self.view(key.place, |view| {
-            let found = if of_id.id.is_some() { view.certificates(&of_id)? } else { vec![] };
-            if found.is_empty() { view.certificates(&ObjectFilter::default()) } else { Ok(found) }
-        })
+        let (place, of_id) = (key.place, ObjectFilter { label: None, ..key.filter.clone() });
+        let certify = |found: &[Object]| match &key.public_key {
+            None => !found.is_empty(),
+            key => found.iter().any(|certificate| certificate.public_key == *key),
+        };
+        let mut found = match of_id.id {
+            Some(_) => self.view(place, |view| view.certificates(&of_id))?,
+            None => Vec::new(),
+        };
+        if !certify(&found) {
+            found = self.view(place, |view| view.certificates(&ObjectFilter::default()))?;
+        }
+        if !certify(&found) && self.attached.get(place).is_some_and(Attached::wants_login) {
+            self.hidden = Some(place);
+            return Ok(Found::Hidden);
+        }
+        self.read = place;
+        Ok(Found::Visible(ders(found)))
     }
 
     /// Nothing fits what can be seen. Where one token is meant and it can be logged in to, that
@@ -123,7 +144,9 @@ impl Device<'_> {
         token: &TokenFilter,
         object: &ObjectFilter,
     ) -> Failure {
-        let candidates = found.iter().map(|(place, object)| self.uri(*place, object)).collect();
+        let mut candidates: Vec<_> =
+            found.iter().map(|(place, object)| self.uri(*place, object)).collect();
+        candidates.truncate(NAMED);
         Failure::Ambiguous { what: what.to_owned(), wanted: pasteable(token, object), candidates }
     }
 
@@ -133,7 +156,8 @@ impl Device<'_> {
 }
 
 /// Keys, seen by their public objects; else by themselves, where the token shows them; else by
-/// the certificate that fits, whose CKA_ID is the way back to a key without a label.
+/// the certificate that fits, whose CKA_ID is the way back to a key without a label. Where there is
+/// no public object, a certificate tells the public half too.
 fn keys(view: &View<'_>, filter: &ObjectFilter) -> Result<Vec<Object>, Failure> {
     let public = view.public_keys(filter)?;
     if !public.is_empty() {
@@ -141,8 +165,7 @@ fn keys(view: &View<'_>, filter: &ObjectFilter) -> Result<Vec<Object>, Failure> 
     }
     let mut private = view.private_keys(filter)?;
     for key in private.iter_mut().filter(|key| key.public_key.is_none() && !key.id.is_empty()) {
-        let of_id = ObjectFilter { id: Some(key.id.clone()), ..ObjectFilter::default() };
-        key.public_key = view.public_keys(&of_id)?.into_iter().find_map(|public| public.public_key);
+        key.public_key = public_half(view, &key.id)?;
     }
     if !private.is_empty() {
         return Ok(private);
@@ -152,11 +175,20 @@ fn keys(view: &View<'_>, filter: &ObjectFilter) -> Result<Vec<Object>, Failure> 
         if certificate.id.is_empty() || keys.iter().any(|key| key.id == certificate.id) {
             continue;
         }
-        let of_id = ObjectFilter { id: Some(certificate.id.clone()), ..ObjectFilter::default() };
-        let public = view.public_keys(&of_id)?;
-        keys.extend(public.into_iter().next().or(Some(Object { label: None, ..certificate })));
+        let public_key = public_half(view, &certificate.id)?;
+        keys.push(Object { label: None, der: None, public_key, ..certificate });
     }
     Ok(keys)
+}
+
+/// The public key of that CKA_ID, by its own object or by a certificate.
+fn public_half(view: &View<'_>, id: &[u8]) -> Result<Option<PublicKey>, Failure> {
+    let of_id = ObjectFilter { id: Some(id.to_vec()), ..ObjectFilter::default() };
+    let mut objects = view.public_keys(&of_id)?;
+    if objects.is_empty() {
+        objects = view.certificates(&of_id)?;
+    }
+    Ok(objects.into_iter().find_map(|object| object.public_key))
 }
 
 fn ders(objects: Vec<Object>) -> Vec<Vec<u8>> {

@@ -10,41 +10,78 @@ use crate::key::uri::ObjectFilter;
 use cryptoki::error::Rv;
 
 impl Device<'_> {
-    /// Signs a message with the selected key; the token must be unlocked.
+    /// Whether a signature will want a PIN that nobody has given yet: some keys want it with each
+    /// signature, on tokens that want no other login.
+    ///
+    /// # Errors
+    /// When the key is not there.
+    pub fn wants_pin_to_sign(&mut self) -> Result<bool, Failure> {
+        let (_, each_time) = self.private_half()?;
+        Ok(each_time
+            && !self.has_its_own_pad()
+            && self.login_target().is_some_and(|a| a.pin.is_none()))
+    }
+
+    /// Signs a message with the selected key; the token must be unlocked. `last_try` allows a login
+    /// that would lock the token if the PIN were wrong.
     ///
     /// # Errors
     /// When the key is not there, or the token cannot or will not sign.
-    pub fn sign(&mut self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub fn sign(
+        &mut self,
+        scheme: Scheme,
+        message: &[u8],
+        last_try: bool,
+    ) -> Result<Vec<u8>, Failure> {
+        let (handle, each_time) = self.private_half()?;
         let key = self.key.as_ref().ok_or(Failure::Protocol)?;
-        let attached = self.attached.get(key.place).ok_or(Failure::Protocol)?;
-        let token = attached.token.name();
-        let view = View { module: &self.module, session: &attached.session, token: &token };
-        let handle = private_key(&view, key)?;
-        let each_time = view.always_authenticates(handle)?;
+        let (place, uri) = (key.place, key.uri.clone());
         let ways = signature::ways(scheme, message);
-        let output = match self.attempt(attached, handle, &ways, each_time) {
+        let output = match self.attempt(place, handle, &ways, each_time.then_some(last_try)) {
             // The attribute lies on some tokens: the key wants a login of its own after all.
-            Err(Refused::NotLoggedIn) if !each_time => self.attempt(attached, handle, &ways, true),
+            Err(Refused::NotLoggedIn) if !each_time => {
+                self.attempt(place, handle, &ways, Some(last_try))
+            }
             answer => answer,
         };
-        let output = output.map_err(|refused| refused.into_failure(&token))?;
+        let output = output.map_err(|refused| refused.into_failure(&self.token()))?;
         signature::encode(scheme, output).ok_or_else(|| Failure::Key {
-            key: key.uri.clone(),
+            key: uri,
             reason: "the module returned a signature of an impossible length".to_owned(),
         })
     }
 
+    /// The handle of the selected key, and whether it wants a login with each signature; looked up
+    /// once, after the login.
+    fn private_half(&mut self) -> Result<(ObjectHandle, bool), Failure> {
+        let key = self.key.as_ref().ok_or(Failure::Protocol)?;
+        if let Some(known) = key.private_half {
+            return Ok(known);
+        }
+        let found = self.view(key.place, |view| {
+            let handle = private_key(view, key)?;
+            Ok((handle, view.always_authenticates(handle)?))
+        })?;
+        if let Some(key) = &mut self.key {
+            key.private_half = Some(found);
+        }
+        Ok(found)
+    }
+
+    /// One signature, with a login of its own where `login` says whether the last try may be used.
     fn attempt(
-        &self,
-        attached: &Attached,
+        &mut self,
+        place: usize,
         key: ObjectHandle,
         ways: &[Way; 2],
-        each_time: bool,
+        login: Option<bool>,
     ) -> Result<Vec<u8>, Refused> {
+        let attached = self.attached.get(place).ok_or(Refused::Failed(Failure::Protocol))?;
         let way = self.begin(attached, key, ways)?;
-        if each_time {
-            self.context_login(attached).map_err(Refused::Failed)?;
+        if let Some(last_try) = login {
+            self.context_login(place, last_try).map_err(Refused::Failed)?;
         }
+        let attached = self.attached.get(place).ok_or(Refused::Failed(Failure::Protocol))?;
         let raw = Raw::of(&self.module.path).map_err(Refused::Sign)?;
         self.module.announce("C_Sign");
         raw.sign(attached.session.handle(), &way.input).map_err(|error| match error {
@@ -87,7 +124,8 @@ enum Refused {
 }
 
 impl Refused {
-    fn into_failure(self, token: &str) -> Failure {
+    fn into_failure(self, label: &str) -> Failure {
+        let token = &format!("token '{label}'");
         match self {
             Self::Failed(failure) => failure,
             Self::NotLoggedIn => {
@@ -110,7 +148,8 @@ fn private_key(view: &View<'_>, key: &Key) -> Result<ObjectHandle, Failure> {
     if found.len() > 1 && by_label.label.is_some() {
         found = view.private_handles(&key.filter)?;
     }
-    if found.is_empty() && by_label.label.is_some() {
+    // By its label or, where it has neither, as the only one of its token.
+    if found.is_empty() && (by_label.label.is_some() || by_id.id.is_none()) {
         found = view.private_handles(&by_label)?;
     }
     let reason = match found.as_slice() {

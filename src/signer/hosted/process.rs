@@ -15,13 +15,13 @@ use crate::deadline::{Deadline, PERSON};
 use crate::secret::Secret;
 use crate::signer::hosted::{Error, Settings, programs};
 use crate::wire::frame::{self, Frame};
-use crate::wire::{Notice, Open, PinSources, Reply, Request, VERSION};
+use crate::wire::{FilePath, Notice, Open, PinSources, Reply, Request, VERSION};
 
 /// How long one function of a device may take.
 pub(super) const CALL: Duration = Duration::from_secs(10);
-/// How long a host may wait for other processes that use the same device: less than [`CALL`], so
-/// that it can still say so.
-const PATIENCE: Duration = Duration::from_secs(9);
+/// How long a host may wait for other processes that use the same device, as a part of the time for
+/// a call: less than all of it, so that the host can still say so.
+const PATIENCE: f32 = 0.9;
 /// How long a host may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -60,10 +60,13 @@ impl Host {
             deadline: settings.deadline.clone(),
         };
         host.greet()?;
-        let patience = PATIENCE.min(call).min(settings.deadline.left());
+        let patience = call.mul_f32(PATIENCE).min(settings.deadline.left());
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
         host.write(|stdin| {
-            frame::write(stdin, &Request::Open(Open { module: module.into(), patience, pin }))?;
+            frame::write(
+                stdin,
+                &Request::Open(Open { module: FilePath(module.into()), patience, pin }),
+            )?;
             value.map_or(Ok(()), |value| frame::write_secret(stdin, value))
         })?;
         match host.answer()? {

@@ -1,0 +1,50 @@
+//! Locks across all processes of a user: files in the private directory, held until they are
+//! dropped or their process ends.
+
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
+
+use crate::paths::{self, Error};
+
+/// A lock that is held.
+pub struct Lock {
+    /// `None` where no folder for locks can be made (a read-only home): better unlocked than not
+    /// at all, since only concurrent runs need it.
+    _file: Option<File>,
+}
+
+impl Lock {
+    /// Takes the lock of that name. While others hold it, `wait` is called with the time until the
+    /// next attempt; it passes that time, and says whether there is to be one. `None` if not.
+    ///
+    /// # Errors
+    /// When the folder for locks is not ours alone.
+    pub fn take(name: &str, wait: &mut dyn FnMut(Duration) -> bool) -> Result<Option<Self>, Error> {
+        let folder = match paths::private_directory() {
+            Ok(folder) => folder,
+            Err(error @ Error::Unsafe { .. }) => return Err(error),
+            Err(_) => return Ok(Some(Self { _file: None })),
+        };
+        let mut options = File::options();
+        let path = folder.join(format!("{name}.lock"));
+        let Ok(file) = options.create(true).append(true).mode(0o600).open(path) else {
+            return Ok(Some(Self { _file: None }));
+        };
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self { _file: Some(file) })),
+                Err(TryLockError::Error(_)) => return Ok(Some(Self { _file: None })),
+                Err(TryLockError::WouldBlock) if wait(jitter()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Between 5 and 50 ms, so that those who wait do not knock in step.
+fn jitter() -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let noise = now.unwrap_or_default().subsec_nanos() ^ std::process::id();
+    Duration::from_millis(5 + u64::from(noise) % 46)
+}
