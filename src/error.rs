@@ -28,6 +28,9 @@ pub enum Error {
     /// The hardware edge.
     #[error(transparent)]
     Signer(signer::Error),
+    /// No thread or event loop could be started.
+    #[error("this computer is out of resources")]
+    System(io::Error),
     /// The command line.
     #[error("{}", .0.what)]
     Usage(Usage),
@@ -79,6 +82,9 @@ impl Error {
             Self::Output(error) => {
                 Report::new(Class::Local, self).cause(crate::paths::reason(error))
             }
+            Self::System(error) => Report::new(Class::Local, self)
+                .cause(crate::paths::reason(error))
+                .hint("end other programs, or raise the limits (ulimit)"),
             Self::Usage(usage) => {
                 let report = Report::new(Class::Usage, &usage.what);
                 Report { cause: usage.cause.clone(), hint: usage.hint.clone(), ..report }
@@ -125,10 +131,10 @@ impl fmt::Display for Report {
 fn harmless(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
-        if character.is_control() {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
+        match character {
+            ' '..='~' => out.push(character),
+            // Letters of all scripts pass; controls and marks that turn the text around do not.
+            _ => out.extend(character.escape_debug()),
         }
         if out.len() >= LONGEST_LINE {
             out.push('…');

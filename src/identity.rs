@@ -48,8 +48,8 @@ pub enum Error {
     /// None was found.
     #[error("no certificate for the key was found")]
     NoCertificate,
-    /// A file without a certificate.
-    #[error("{} holds no certificate", path.display())]
+    /// A file without a certificate, or with something that is not well-formed.
+    #[error("{} is not a usable file of certificates", path.display())]
     NotCertificates {
         /// The file.
         path: PathBuf,

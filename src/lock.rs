@@ -1,8 +1,8 @@
 //! Locks across all processes of a user: files in the private directory, held until they are
 //! dropped or their process ends.
 
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Permissions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::Duration;
 
 use crate::paths::{self, Error};
@@ -19,18 +19,18 @@ impl Lock {
     /// next attempt; it passes that time, and says whether there is to be one. `None` if not.
     ///
     /// # Errors
-    /// When the folder for locks is not ours alone.
+    /// When the folder for locks is not ours alone, or one that was named cannot be used.
     pub fn take(name: &str, wait: &mut dyn FnMut(Duration) -> bool) -> Result<Option<Self>, Error> {
-        let folder = match paths::private_directory() {
-            Ok(folder) => folder,
-            Err(error @ Error::Unsafe { .. }) => return Err(error),
-            Err(_) => return Ok(Some(Self { _file: None })),
+        let Some(folder) = paths::private_directory()? else {
+            return Ok(Some(Self { _file: None }));
         };
         let mut options = File::options();
         let path = folder.join(format!("{name}.lock"));
         let Ok(file) = options.create(true).append(true).mode(0o600).open(path) else {
             return Ok(Some(Self { _file: None }));
         };
+        // Once more, where a umask took our own rights away: the next run must be able to open it.
+        let _ = file.set_permissions(Permissions::from_mode(0o600));
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self { _file: Some(file) })),

@@ -1,11 +1,12 @@
 //! Where our private files live, and whether a file that we are about to trust is safe: a module
-//! that becomes code (`hazards` T4), or a file that holds a secret (T25). Linux calls stay here.
+//! that becomes code, or a file that holds a secret. Linux calls stay here.
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 /// Why a file or folder is not used. The text says what is wrong with it, the path is its own.
@@ -55,7 +56,7 @@ pub fn reason(error: &io::Error) -> String {
 }
 
 /// The canonical path of a file that is about to become code. It and every folder above it belong
-/// to root or to us, and nobody else may write to them (`hazards` T4).
+/// to root or to us, and nobody else may write to them.
 ///
 /// # Errors
 /// When it is not there, is not a regular file, or somebody else could change it.
@@ -82,8 +83,7 @@ pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
 /// # Errors
 /// When it cannot be read, is too large, or is not kept from other users.
 pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let file = File::open(path).map_err(|source| io_error(path, source))?;
-    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    let (file, metadata) = open(path)?;
     if !owned_by_root_or_us(&metadata) {
         return Err(not_safe(path, "belongs to another user"));
     }
@@ -102,13 +102,26 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error>
 /// # Errors
 /// When it cannot be read or is too large.
 pub fn read_public(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    let file = File::open(path).map_err(|source| io_error(path, source))?;
+    let (file, _) = open(path)?;
     let mut bytes = Vec::new();
     read_into(&mut bytes, file, path, limit)?;
     Ok(bytes)
 }
 
-/// A file may say that it is empty and still not end, as devices do.
+/// Regular files only, and without waiting: a pipe that nobody writes to would hold us for ever.
+fn open(path: &Path) -> Result<(File, Metadata), Error> {
+    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(no_wait).open(path);
+    let file = file.map_err(|source| io_error(path, source))?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(not_safe(path, "not a regular file"))
+    }
+}
+
+/// A file may be longer than it says: others can write to it meanwhile.
 fn read_into(bytes: &mut Vec<u8>, file: File, path: &Path, limit: u64) -> Result<(), Error> {
     file.take(limit + 1).read_to_end(bytes).map_err(|source| io_error(path, source))?;
     if bytes.len() as u64 > limit {
@@ -118,16 +131,37 @@ fn read_into(bytes: &mut Vec<u8>, file: File, path: &Path, limit: u64) -> Result
 }
 
 /// The folder for our locks: `$KEYANCHOR_RUNTIME_DIR`, else `/run/user/UID/keyanchor` where that
-/// parent is ours, else `~/.cache/keyanchor`. It is made with mode 0700 when it is missing.
+/// parent is ours, else `.cache/keyanchor` in a home of ours. It is made with mode 0700 when it is
+/// missing; `None` where that cannot be, as in a read-only home.
 ///
 /// # Errors
-/// When it cannot be made, or is not ours alone.
-pub fn private_directory() -> Result<PathBuf, Error> {
-    let path = private_path()?;
-    match DirBuilder::new().mode(0o700).recursive(true).create(&path) {
-        Ok(()) => {}
-        Err(source) => return Err(io_error(&path, source)),
+/// When it is not ours alone, or one that was named cannot be made.
+pub fn private_directory() -> Result<Option<PathBuf>, Error> {
+    if let Some(named) = std::env::var_os("KEYANCHOR_RUNTIME_DIR").filter(|name| !name.is_empty()) {
+        let path = PathBuf::from(named);
+        make_private(&path).map_err(|source| io_error(&path, source))?;
+        return checked_private(path).map(Some);
     }
+    let session = PathBuf::from(format!("/run/user/{}", our_uid()));
+    let home = std::env::home_dir().filter(|home| is_ours(home)).map(|home| home.join(".cache"));
+    let parent = if is_ours(&session) { Some(session) } else { home };
+    let Some(path) = parent.map(|parent| parent.join("keyanchor")) else { return Ok(None) };
+    if make_private(&path).is_err() {
+        return Ok(None);
+    }
+    checked_private(path).map(Some)
+}
+
+/// The mode is set once more: a umask could have taken our own rights away.
+fn make_private(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    DirBuilder::new().mode(0o700).recursive(true).create(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {
     let metadata = fs::symlink_metadata(&path).map_err(|source| io_error(&path, source))?;
     if !metadata.is_dir() {
         return Err(not_safe(&path, "not a folder"));
@@ -141,17 +175,8 @@ pub fn private_directory() -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-fn private_path() -> Result<PathBuf, Error> {
-    if let Some(named) = std::env::var_os("KEYANCHOR_RUNTIME_DIR") {
-        return Ok(named.into());
-    }
-    let session = PathBuf::from(format!("/run/user/{}", our_uid()));
-    if fs::symlink_metadata(&session).is_ok_and(|m| m.is_dir() && m.uid() == our_uid()) {
-        return Ok(session.join("keyanchor"));
-    }
-    let home = std::env::home_dir().filter(|home| home.is_absolute());
-    home.map(|home| home.join(".cache/keyanchor"))
-        .ok_or_else(|| io_error(Path::new("~/.cache/keyanchor"), io::ErrorKind::NotFound.into()))
+fn is_ours(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == our_uid())
 }
 
 fn our_uid() -> u32 {
@@ -179,7 +204,7 @@ fn not_safe(path: &Path, reason: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     fn file(folder: &Path, name: &str, mode: u32) -> PathBuf {
         let path = folder.join(name);
@@ -190,7 +215,7 @@ mod tests {
 
     /// A folder whose parents are all safe (`/tmp`, writable by all, is not).
     fn folder() -> tempfile::TempDir {
-        tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("folder")
+        tempfile::tempdir_in(std::env::home_dir().expect("home")).expect("folder")
     }
 
     #[test]
@@ -214,7 +239,7 @@ mod tests {
         let path = folder.path().join("big");
         fs::write(&path, "12345").expect("write");
         assert!(matches!(read_public(&path, 4), Err(Error::TooLarge { .. })));
-        assert!(matches!(read_public(Path::new("/dev/zero"), 4), Err(Error::TooLarge { .. })));
+        assert!(matches!(read_public(Path::new("/dev/zero"), 4), Err(Error::Unsafe { .. })));
     }
 
     #[test]

@@ -128,6 +128,9 @@ pub enum Error {
         /// The key, as a URI.
         key: String,
     },
+    /// No process or thread could be started.
+    #[error("the device host could not be started")]
+    System(std::io::Error),
     /// The host is of another build, or does not speak as it should.
     #[error("the device host does not fit this keyanchor")]
     Unfit {

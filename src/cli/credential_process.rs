@@ -108,17 +108,18 @@ pub fn run(options: Options) -> Result<(), Error> {
     let plan = Plan::of(options)?;
     output::check().map_err(Error::Output)?;
     let (endpoint, roots) = (plan.endpoint.clone(), plan.roots.clone());
-    let client = thread::spawn(move || {
+    let client = thread::Builder::new().spawn(move || {
         let _phase = Phase::start("(CA roots)");
         Client::new(endpoint, &roots)
     });
+    let client = client.map_err(Error::System)?;
     let deadline = plan.settings.deadline.clone();
     let identity = plan.identity(SystemTime::now())?;
     identity.unlock()?;
     let exchange = RolesAnywhere::new(identity, plan.session, plan.endpoint, client);
     let exchange = Exchange::RolesAnywhere(Box::new(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(Error::Output)?;
+    let runtime = runtime.map_err(Error::System)?;
     let credentials = runtime.block_on(exchange.credentials(SystemTime::now(), &deadline));
     // A name server that does not answer must not hold up the end of the run.
     runtime.shutdown_background();

@@ -46,7 +46,11 @@ fn usage(error: &clap::Error) -> Usage {
             format!("{argument} has no value")
         }
         ErrorKind::MissingRequiredArgument => format!("missing: {argument}"),
-        ErrorKind::UnknownArgument => format!("there is no option '{argument}'"),
+        // A stray word may be half of a URI, with a PIN in it.
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => {
+            "there is a word that belongs to no option".to_owned()
+        }
+        ErrorKind::UnknownArgument => format!("there is no option '{}'", name(&argument)),
         _ => "the command line cannot be understood".to_owned(),
     };
     let nearest = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
@@ -59,6 +63,11 @@ fn usage(error: &clap::Error) -> Usage {
     let hint =
         nearest.map_or_else(|| help.to_owned(), |nearest| format!("did you mean {nearest}?"));
     Usage { what, cause: None, hint: Some(hint) }
+}
+
+/// `--option=value` without the value.
+fn name(argument: &str) -> &str {
+    argument.split('=').next().unwrap_or_default()
 }
 
 /// Names only: the values of options may be secret, and are in other kinds of context.

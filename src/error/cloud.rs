@@ -29,7 +29,11 @@ const KNOWN: [(&str, &str, &str); 10] = [
         "the certificate lacks something that the service demands",
         "have it issued anew with key usage digitalSignature, CA:FALSE and a subject",
     ),
-    ("invalid signature", "the signature did not verify there", "check this computer's clock"),
+    (
+        "invalid signature",
+        "the signature did not verify there",
+        "check this computer's clock, and that --region is the endpoint's",
+    ),
     (
         "certificate revoked",
         "the certificate is on a revocation list",

@@ -40,6 +40,9 @@ pub(super) fn report(error: &Error) -> Report {
                 .cause(format!("tried {}", listed(&tried)))
                 .hint("install keyanchor-pkcs11 beside keyanchor")
         }
+        Error::System(source) => Report::new(Class::Local, error)
+            .cause(crate::paths::reason(source))
+            .hint("this computer is out of processes, files or memory, or keyanchor-pkcs11 is not executable"),
         Error::Unfit { reason } => Report::new(Class::Local, error)
             .cause(reason)
             .hint("reinstall keyanchor: all its programs must be of one version"),
@@ -119,6 +122,9 @@ fn of_pin(failure: &Failure) -> Report {
             .hint("check the PIN, then run once with --use-last-try"),
         Failure::PinCancelled { .. } => report.hint("run it again and type the PIN, or give it with pin-source"),
         Failure::PinLocked { .. } => report.cause("nothing was tried").hint(UNBLOCK),
+        Failure::PinSource { reason, .. } if reason.starts_with("the terminal") => {
+            report.cause(format!("{reason}; nothing was tried")).hint("run it again and type the PIN")
+        }
         Failure::PinSource { reason, .. } => report
             .cause(format!("{reason}; nothing was tried"))
             .hint("the file holds the PIN and nothing else, and only you can read it (chmod 600)"),

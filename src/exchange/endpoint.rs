@@ -112,9 +112,7 @@ impl Endpoint {
     /// # Errors
     /// When that is no region, or its partition has no such variant.
     pub fn of_region(region: &str, variant: Variant) -> Result<Self, EndpointError> {
-        if !is_region(region) {
-            return Err(EndpointError::Region { region: region.to_owned() });
-        }
+        check_region(region)?;
         let partition = partition(region);
         let suffix = match (variant.dual_stack, partition.dual_stack) {
             (false, _) => partition.suffix,
@@ -185,15 +183,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Words and a number, joined by hyphens. It becomes part of a host name: nothing else may be in it.
-fn is_region(region: &str) -> bool {
-    let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
-    region.len() <= 40
+/// Words and a number, joined by hyphens. A region becomes part of a host name and of what is signed:
+/// nothing else may be in it.
+///
+/// # Errors
+/// When it is not of that form.
+pub fn check_region(region: &str) -> Result<(), EndpointError> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let word = |part: &str| !part.is_empty() && part.bytes().all(letter);
+    let well_formed = region.len() <= 40
         && region.split('-').count() >= 3
         && region.split('-').all(word)
-        && region.ends_with(|last: char| last.is_ascii_digit())
+        && region.ends_with(|last: char| last.is_ascii_digit());
+    if well_formed { Ok(()) } else { Err(EndpointError::Region { region: region.to_owned() }) }
 }
 
 fn partition(region: &str) -> &'static Partition {

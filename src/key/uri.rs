@@ -111,9 +111,12 @@ pub enum UriError {
     /// A `%` without two hexadecimal digits, or bytes that are not UTF-8 where text belongs.
     #[error("attribute '{0}' is not well encoded")]
     Encoding(String),
+    /// A name with a character that names do not have; it may be a value that went astray.
+    #[error("an attribute has no well-formed name")]
+    Name,
     /// No `=`.
-    #[error("attribute '{0}' has no '='")]
-    NoEquals(String),
+    #[error("an attribute has no '=' (a ';' or '&' in a value must be percent-encoded)")]
+    NoEquals,
     /// A PIN among the attributes that choose an object.
     #[error("'{0}' stands before the '?'")]
     PinInPath(String),
@@ -184,7 +187,7 @@ impl Pkcs11Uri {
             }
             "type" => return set(&mut self.object.class, name, attribute::class(value)?),
             "pin-value" | "pin-source" => return Err(UriError::PinInPath(name.into())),
-            _ => return Err(UriError::Unknown(name.into())),
+            _ => return Err(attribute::unknown(name)),
         };
         set(place, name, text(Part::Path, name, value)?)
     }

@@ -115,5 +115,10 @@ mod tests {
         ] {
             assert!(read(&mut frame.as_slice()).is_err(), "{frame:?}");
         }
+        let length = u32::try_from(LONGEST + 1).expect("length");
+        let mut whole = length.to_be_bytes().to_vec();
+        whole.resize(4 + LONGEST + 1, b'm');
+        assert!(read(&mut whole.as_slice()).is_err(), "it is all there, and too long");
+        assert!(write(&mut Vec::new(), &"x".repeat(LONGEST)).is_err());
     }
 }

@@ -93,7 +93,7 @@ fn modules_that_cannot_be_used_are_refused_with_the_reason() {
     let module = |path: &std::path::Path| run(lab.with_key("laptop").arg("--pkcs11-lib").arg(path));
     check("no-such-module", &lab, &module(&lab.hsm.dir().join("absent.so")));
     check("not-a-library", &lab, &module(&lab.hsm.pin_file()));
-    let library = faulty_module(lab.hsm.dir(), "NOT_A_MODULE");
+    let library = faulty_module(&lab, "NOT_A_MODULE");
     check("not-a-module", &lab, &module(&library));
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&library, std::fs::Permissions::from_mode(0o777)).unwrap();

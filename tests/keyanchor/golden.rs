@@ -26,6 +26,7 @@ fn neutral(stderr: &str, lab: &Lab) -> String {
     let module = hsm_test::softhsm::SoftHsm::module().canonicalize().expect("module");
     let text = stderr
         .replace(&lab.hsm.dir().display().to_string(), "[dir]")
+        .replace(&lab.safe.path().display().to_string(), "[safe]")
         .replace(&lab.server.url().replace("https://", ""), "[server]")
         .replace(&module.display().to_string(), "[softhsm]");
     let words: Vec<_> = text.split_inclusive([' ', '\n', ')', ',']).map(neutral_word).collect();

@@ -1,26 +1,40 @@
 //! Device hosts that meet broken modules: each ends in an error in time, and none stays behind.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::golden::check;
 use crate::lab::{Ended, Lab, faulty_module, granted, lab, run};
 
-/// Processes whose environment carries this test's own folder.
-fn left_behind(lab: &Lab) -> Vec<String> {
-    let marker = lab.hsm.dir().display().to_string();
+/// The program and its host in this test's own folder, so that their processes can be told apart:
+/// a host's environment is hidden from its own user.
+fn own_programs(lab: &Lab) -> PathBuf {
+    let folder = lab.safe.path().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    for program in [env!("CARGO_BIN_EXE_keyanchor"), env!("CARGO_BIN_EXE_keyanchor-pkcs11")] {
+        let name = Path::new(program).file_name().unwrap();
+        std::fs::copy(program, folder.join(name)).unwrap();
+    }
+    folder.join("keyanchor")
+}
+
+/// Processes of this test's own programs.
+fn left_behind(lab: &Lab) -> Vec<(PathBuf, String)> {
+    let marker = lab.safe.path().display().to_string();
     let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let ours = processes.filter(|process| {
-        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-        String::from_utf8_lossy(&environment).contains(&marker)
+    let lines = processes.filter_map(|process| {
+        let line = std::fs::read_to_string(process.join("cmdline")).ok()?;
+        line.starts_with(&marker).then_some((process, line))
     });
-    ours.map(|process| std::fs::read_to_string(process.join("cmdline")).unwrap_or_default())
-        .collect()
+    lines.collect()
 }
 
 fn with_module(lab: &Lab, fault: &str, options: &[&str]) -> (Ended, Duration) {
-    let module = faulty_module(lab.hsm.dir(), fault);
+    let module = faulty_module(lab, fault);
+    let program = own_programs(lab);
+    let mut command = lab.with_program(&program, "laptop");
     let start = Instant::now();
-    let ended = run(lab.with_key("laptop").args(options).arg("--pkcs11-lib").arg(module));
+    let ended = run(command.args(options).arg("--pkcs11-lib").arg(module));
     (ended, start.elapsed())
 }
 
@@ -29,7 +43,7 @@ fn a_module_that_crashes_is_an_error_that_names_the_function() {
     let lab = lab();
     let (ended, _) = with_module(&lab, "CRASH", &[]);
     check("module-crashes", &lab, &ended);
-    assert_eq!(left_behind(&lab), Vec::<String>::new());
+    assert_eq!(left_behind(&lab), []);
 }
 
 #[test]
@@ -45,7 +59,7 @@ fn a_module_that_hangs_is_given_up_at_the_deadline_of_a_call() {
     let (ended, time) = with_module(&lab, "HANG", &[]);
     check("module-hangs", &lab, &ended);
     assert!((10..=12).contains(&time.as_secs()), "{time:?}");
-    assert_eq!(left_behind(&lab), Vec::<String>::new());
+    assert_eq!(left_behind(&lab), []);
 }
 
 #[test]
@@ -59,8 +73,8 @@ fn a_shorter_run_gives_a_hanging_module_up_earlier() {
 #[test]
 fn a_killed_front_leaves_no_host_behind() {
     let lab = lab();
-    let module = faulty_module(lab.hsm.dir(), "HANG");
-    let mut front = std::process::Command::new(env!("CARGO_BIN_EXE_keyanchor"));
+    let module = faulty_module(&lab, "HANG");
+    let mut front = std::process::Command::new(own_programs(&lab));
     front
         .arg("credential-process")
         .args(lab.server.arguments())
@@ -68,7 +82,19 @@ fn a_killed_front_leaves_no_host_behind() {
     front.arg("--certificate").arg(lab.hsm.chain("laptop")).arg("--pkcs11-lib").arg(module);
     front.env("KEYANCHOR_RUNTIME_DIR", lab.hsm.dir().join("run")).envs(lab.hsm.command_env());
     let mut front = front.stdout(std::process::Stdio::null()).spawn().expect("front");
-    wait_until(|| left_behind(&lab).iter().any(|line| line.contains("keyanchor-pkcs11")));
+    let host = |lab: &Lab| {
+        left_behind(lab).into_iter().find(|(_, line)| line.contains("keyanchor-pkcs11"))
+    };
+    wait_until(|| host(&lab).is_some());
+    // PINs live there: no core file of it is ever written.
+    wait_until(|| {
+        let limits = host(&lab)
+            .and_then(|(process, _)| std::fs::read_to_string(process.join("limits")).ok());
+        let limits = limits.unwrap_or_default();
+        limits.lines().any(|line| {
+            line.starts_with("Max core file size") && line.split_whitespace().nth(4) == Some("0")
+        })
+    });
     front.kill().expect("kill");
     front.wait().expect("wait");
     let start = Instant::now();
@@ -96,25 +122,16 @@ fn many_runs_at_once_share_one_token() {
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     }
     assert_eq!(lab.server.requests().len(), 12);
-    assert_eq!(left_behind(&lab), Vec::<String>::new());
+    assert_eq!(left_behind(&lab), []);
 }
 
 #[test]
 fn a_host_of_another_build_or_none_is_said() {
     let lab = lab();
-    let folder = lab.hsm.dir().join("bin");
+    let folder = lab.safe.path().join("bin");
     std::fs::create_dir(&folder).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), folder.join("keyanchor")).unwrap();
-    let alone = |lab: &Lab| {
-        let mut command = lab.with_key("laptop");
-        let arguments: Vec<_> = command.get_args().skip(2).map(ToOwned::to_owned).collect();
-        let environment: Vec<_> =
-            command.get_envs().map(|(n, v)| (n.to_owned(), v.map(ToOwned::to_owned))).collect();
-        command = std::process::Command::new("setsid");
-        command.arg("--wait").arg(folder.join("keyanchor")).args(arguments).env_clear();
-        command.envs(environment.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        run(&mut command)
-    };
+    let alone = |lab: &Lab| run(&mut lab.with_program(&folder.join("keyanchor"), "laptop"));
     check("host-not-installed", &lab, &alone(&lab));
     use std::os::unix::fs::PermissionsExt;
     let host = folder.join("keyanchor-pkcs11");
@@ -129,7 +146,7 @@ fn a_host_of_another_build_or_none_is_said() {
 #[test]
 fn a_host_in_libexec_is_found() {
     let lab = lab();
-    let (bin, libexec) = (lab.hsm.dir().join("bin"), lab.hsm.dir().join("libexec/keyanchor"));
+    let (bin, libexec) = (lab.safe.path().join("bin"), lab.safe.path().join("libexec/keyanchor"));
     std::fs::create_dir(&bin).unwrap();
     std::fs::create_dir_all(&libexec).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), bin.join("keyanchor")).unwrap();

@@ -8,17 +8,23 @@ use std::process::{Command, Output, Stdio};
 use hsm_test::pki::Pki;
 use hsm_test::server::{Config, Server};
 use hsm_test::softhsm::SoftHsm;
+use tempfile::TempDir;
 
 pub(crate) struct Lab {
     pub(crate) hsm: SoftHsm,
     pub(crate) server: Server,
+    /// For programs and modules: a folder whose parents nobody else can change, wherever the
+    /// checkout is.
+    pub(crate) safe: TempDir,
 }
 
 /// The provisioned token and a server that trusts its root.
 pub(crate) fn lab() -> Lab {
     let hsm = SoftHsm::provisioned();
     let server = Server::start(Config::lab(&hsm.pki()));
-    Lab { hsm, server }
+    let safe = std::env::home_dir().expect("home").canonicalize().expect("home");
+    let safe = tempfile::Builder::new().prefix(".keyanchor-test-").tempdir_in(safe).expect("home");
+    Lab { hsm, server, safe }
 }
 
 /// How a run ended.
@@ -49,8 +55,12 @@ impl Lab {
 
     /// The program in a session of its own, so that no terminal can be asked.
     pub(crate) fn command(&self) -> Command {
+        self.run(Path::new(env!("CARGO_BIN_EXE_keyanchor")))
+    }
+
+    fn run(&self, program: &Path) -> Command {
         let mut command = Command::new("setsid");
-        command.arg("--wait").arg(env!("CARGO_BIN_EXE_keyanchor")).stdin(Stdio::null());
+        command.arg("--wait").arg(program).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.hsm.dir());
         command.env("KEYANCHOR_RUNTIME_DIR", self.hsm.dir().join("run"));
         command.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module());
@@ -67,7 +77,13 @@ impl Lab {
 
     /// The journey of a key on the token with its chain in a file.
     pub(crate) fn with_key(&self, label: &str) -> Command {
-        let mut command = self.credential_process();
+        self.with_program(Path::new(env!("CARGO_BIN_EXE_keyanchor")), label)
+    }
+
+    /// The same by a copy of the program.
+    pub(crate) fn with_program(&self, program: &Path, label: &str) -> Command {
+        let mut command = self.run(program);
+        command.arg("credential-process").args(self.server.arguments());
         command.args(["--key", &self.uri(label)]).arg("--certificate").arg(self.hsm.chain(label));
         command
     }
@@ -104,15 +120,18 @@ pub(crate) fn tool(program: &str, arguments: &[&OsStr]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A module that misbehaves, compiled for this test: `HANG`, `CRASH`, `EXIT` or `NOT_A_MODULE`.
-pub(crate) fn faulty_module(folder: &Path, fault: &str) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules/faulty.c");
-    let module = folder.join(format!("{}.so", fault.to_lowercase()));
-    let define = format!("-D{fault}");
-    let arguments = ["-shared", "-fPIC", &define, "-o"]
-        .map(OsStr::new)
-        .into_iter()
-        .chain([module.as_os_str(), source.as_os_str()]);
-    tool("cc", &arguments.collect::<Vec<_>>());
+/// A module of `tests/modules`, compiled for this test with one of its faults switched on.
+pub(crate) fn module(lab: &Lab, source: &str, define: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules").join(source);
+    let name: String = define.chars().filter(char::is_ascii_alphanumeric).collect();
+    let module = lab.safe.path().join(format!("{}.so", name.to_lowercase()));
+    let define = format!("-D{define}");
+    let words = ["-shared", "-fPIC", &define, "-o"].map(OsStr::new).into_iter();
+    let arguments: Vec<_> = words.chain([module.as_os_str(), source.as_os_str()]).collect();
+    tool("cc", &arguments);
     module
+}
+
+pub(crate) fn faulty_module(lab: &Lab, fault: &str) -> PathBuf {
+    module(lab, "faulty.c", fault)
 }

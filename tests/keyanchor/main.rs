@@ -15,3 +15,4 @@ mod network;
 mod prompts;
 mod sdks;
 mod streams;
+mod tokens;

@@ -30,7 +30,7 @@ fn unnamed(mut command: Command) -> Command {
 
 /// The same module in another file: what two drivers of one card are.
 fn twin(lab: &Lab) -> PathBuf {
-    let twin = lab.hsm.dir().join("twin.so");
+    let twin = lab.safe.path().join("twin.so");
     std::fs::copy(SoftHsm::module(), &twin).expect("twin");
     twin
 }
@@ -75,7 +75,7 @@ fn no_login_is_tried_where_another_module_has_a_token_that_fits() {
 #[test]
 fn a_broken_module_does_not_stand_in_the_way_of_a_good_one() {
     let lab = lab();
-    let crash = crate::lab::faulty_module(lab.hsm.dir(), "CRASH");
+    let crash = crate::lab::faulty_module(&lab, "CRASH");
     register(&lab, &[&crash, &SoftHsm::module()]);
     granted(&mut unnamed(lab.with_key("laptop")));
 }

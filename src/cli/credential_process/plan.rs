@@ -10,7 +10,7 @@ use crate::cli::{value, warn};
 use crate::deadline::Deadline;
 use crate::error::{Error, Usage};
 use crate::exchange::arn::Resource;
-use crate::exchange::endpoint::{Endpoint, EndpointError, Variant};
+use crate::exchange::endpoint::{Endpoint, EndpointError, Variant, check_region};
 use crate::exchange::http::Roots;
 use crate::exchange::roles_anywhere::Session;
 use crate::identity::{Identity, chain, files, rules};
@@ -199,10 +199,10 @@ fn endpoint(options: &Options, region: &str) -> Result<Endpoint, Usage> {
             "leave one of them out; AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT count too",
         ));
     }
-    let endpoint = match &given {
+    let endpoint = check_region(region).and_then(|()| match &given {
         Some(url) => Endpoint::given(url),
         None => Endpoint::of_region(region, variant),
-    };
+    });
     endpoint.map_err(|error| {
         let hint = match &error {
             EndpointError::Region { .. } => "write a region such as eu-central-1",

@@ -24,21 +24,23 @@ fn pair(attribute: &str) -> Result<(&str, &str), UriError> {
     if attribute.is_empty() {
         return Err(UriError::EmptyAttribute);
     }
-    let (name, value) = attribute.split_once('=').ok_or_else(|| no_equals(attribute))?;
+    // Without an `=` it may be the rest of a value, such as a PIN with a bare `&`: it is not shown.
+    let (name, value) = attribute.split_once('=').ok_or(UriError::NoEquals)?;
     let well_named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || !name.bytes().all(well_named) {
-        return Err(UriError::Unknown(shown(name)));
+        return Err(UriError::Name);
     }
     Ok((name, value))
 }
 
-/// Without an `=` the whole may be a value that went astray: only what looks like a name is shown.
-fn no_equals(attribute: &str) -> UriError {
-    UriError::NoEquals(shown(attribute))
-}
-
-fn shown(name: &str) -> String {
-    name.chars().take(32).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+/// A name that is not known is shown only if it could be one: it may be part of a PIN.
+pub(super) fn unknown(name: &str) -> UriError {
+    let like_a_name = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
+    if name.len() <= 32 && name.bytes().all(like_a_name) {
+        UriError::Unknown(name.into())
+    } else {
+        UriError::Name
+    }
 }
 
 /// The bytes of a value.

@@ -53,7 +53,7 @@ impl Host {
         let mut host = Self {
             child,
             stdin: Some(stdin),
-            replies: listen(stdout),
+            replies: listen(stdout)?,
             module: module.into(),
             function: "its start".to_owned(),
             call,
@@ -132,16 +132,16 @@ impl Host {
                 Err(RecvTimeoutError::Timeout) if waiting.is_some() => {
                     return Err(Error::NobodyAnswered { waited: PERSON });
                 }
-                Err(RecvTimeoutError::Timeout) => return Err(self.hung(time)),
+                Err(RecvTimeoutError::Timeout) => return Err(self.hung()),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.crashed()),
             }
         }
     }
 
-    fn hung(&mut self, waited: Duration) -> Error {
+    fn hung(&mut self) -> Error {
         // It may not even react to the end of its stdin; Drop would wait for that.
         let _ = self.child.kill();
-        let waited = Duration::from_millis(u64::try_from(waited.as_millis()).unwrap_or(0));
+        let waited = self.call.min(self.deadline.allowed());
         Error::Hung { module: self.module.clone(), function: self.function.clone(), waited }
     }
 
@@ -200,13 +200,13 @@ fn spawn(debug: bool) -> Result<Child, Error> {
         .stdout(Stdio::piped())
         .stderr(stderr)
         .spawn()
-        .map_err(|error| Error::Unfit { reason: format!("{}: {error}", program.display()) })
+        .map_err(Error::System)
 }
 
 /// Reads replies on a thread of its own: a pipe has no time-out.
-fn listen(mut stdout: ChildStdout) -> Receiver<Reply> {
+fn listen(mut stdout: ChildStdout) -> Result<Receiver<Reply>, Error> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().spawn(move || {
         while let Ok(Some(Frame::Message(json))) = frame::read(&mut stdout) {
             let Ok(reply) = serde_json::from_slice(&json) else { return };
             if sender.send(reply).is_err() {
@@ -214,7 +214,7 @@ fn listen(mut stdout: ChildStdout) -> Receiver<Reply> {
             }
         }
     });
-    receiver
+    thread.map(|_| receiver).map_err(Error::System)
 }
 
 fn how(status: ExitStatus) -> String {
