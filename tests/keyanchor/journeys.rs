@@ -1,6 +1,8 @@
 //! From a key to credentials that a verifying server granted: every kind of key and every place
 //! of a certificate. OpenSSL, in the server, is the judge of each signature.
 
+use std::path::Path;
+
 use hsm_test::pki::{Issuer, Leaf};
 use hsm_test::server::{Config, Server, Verdict};
 
@@ -228,6 +230,97 @@ fn the_pin_comes_from_the_uri_or_the_environment() {
         .arg("--certificate")
         .arg(&certificate);
     granted(command.env("KEYANCHOR_PIN_FILE", lab.hsm.pin_file()));
+    let wrong = lab.write("wrong-pin", "000000");
+    granted(lab.with_key("laptop").env("KEYANCHOR_PIN_FILE", wrong));
+}
+
+#[test]
+fn a_module_is_named_by_option_uri_or_environment_in_this_order() {
+    let lab = lab();
+    let module = hsm_test::softhsm::SoftHsm::module();
+    let with_query = |query: &str| format!("{}&{query}", lab.uri("laptop"));
+    let key = |uri: &str| {
+        let mut command = lab.credential_process();
+        command.args(["--key", uri]).arg("--certificate").arg(lab.hsm.chain("laptop"));
+        command.env("KEYANCHOR_PKCS11_LIB", "/nonexistent.so");
+        command
+    };
+    granted(&mut key(&with_query(&format!("module-path={}", module.display()))));
+    granted(&mut key(&with_query("module-name=softhsm2")));
+    granted(key(&with_query("module-path=/nonexistent.so")).arg("--pkcs11-lib").arg(&module));
+    assert_eq!(
+        crate::lab::run(&mut key(&lab.uri("laptop"))).code,
+        3,
+        "the environment's is not there"
+    );
+}
+
+#[test]
+fn every_attribute_of_a_uri_chooses() {
+    let lab = lab();
+    lab.hsm.add_token("second");
+    let rest = format!("object=laptop?pin-source={}", lab.hsm.pin_file().display());
+    for (chooses, wrong) in [
+        ("token=lab;model=SoftHSM%20v2;manufacturer=SoftHSM%20project", "token=lab;model=other"),
+        ("token=lab;slot-manufacturer=SoftHSM%20project", "token=lab;slot-manufacturer=other"),
+        (
+            "token=lab;library-manufacturer=SoftHSM;library-version=2.6",
+            "token=lab;library-version=1.0",
+        ),
+        ("token=lab;type=private", "token=lab;slot-id=1"),
+    ] {
+        let with = |filter: &str| {
+            let mut command = lab.credential_process();
+            command.args(["--key", &format!("pkcs11:{filter};{rest}")]);
+            command.arg("--certificate").arg(lab.hsm.chain("laptop"));
+            command
+        };
+        granted(&mut with(chooses));
+        let ended = crate::lab::run(&mut with(wrong));
+        assert!(ended.stderr.contains("no token fits"), "{wrong}: {}", ended.stderr);
+    }
+}
+
+/// A certificate by the openssl command: `ca` is its issuer's certificate and key.
+fn issued(lab: &Lab, public: &Path, ca: (&Path, &Path), subject: &str, extensions: &str) -> String {
+    let extensions = lab.write("extensions.cnf", extensions);
+    let mut command = std::process::Command::new("openssl");
+    command.args(["x509", "-new", "-subj", subject, "-days", "5", "-force_pubkey"]).arg(public);
+    command.arg("-CA").arg(ca.0).arg("-CAkey").arg(ca.1).arg("-extfile").arg(extensions);
+    let output = command.output().expect("openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("PEM")
+}
+
+#[test]
+fn a_chain_is_ordered_from_the_leaf_upward() {
+    const CA: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n";
+    const END: &str = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n";
+    let lab = lab();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let root = (lab.pki().root_pem_path(), lab.hsm.dir().join("ca/root.key"));
+    let key = |name: &str| {
+        let (private, public) = lab.pki().software_key("EC:P-256");
+        (lab.write(&format!("{name}.key"), &private), lab.write(&format!("{name}.pub"), &public))
+    };
+    let (upper_key, upper_public) = key("upper");
+    let (lower_key, lower_public) = key("lower");
+    let upper = issued(&lab, &upper_public, (&root.0, &root.1), "/CN=Upper CA", CA);
+    let upper = lab.write("upper.pem", &upper);
+    let lower = issued(&lab, &lower_public, (&upper, &upper_key), "/CN=Lower CA", CA);
+    let lower = lab.write("lower.pem", &lower);
+    let laptop = lab.write("laptop.pub", &lab.hsm.public_key_pem("laptop"));
+    let leaf = issued(&lab, &laptop, (&lower, &lower_key), "/CN=host-a", END);
+    let leaf = lab.write("leaf.pem", &leaf);
+    let bundle = lab.write("bundle.pem", &(read(&root.0) + &read(&upper) + &read(&lower)));
+    let mut command = lab.credential_process();
+    command.args(["--key", &lab.uri("laptop")]).arg("--certificate").arg(leaf);
+    granted(command.arg("--intermediates").arg(bundle));
+    let sent = lab.server.requests().pop().expect("request").header("x-amz-x509-chain");
+    let one_line =
+        |pem: String| pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+    let chain = format!("{},{}", one_line(read(&lower)), one_line(read(&upper)));
+    assert_eq!(sent, Some(chain));
 }
 
 #[test]

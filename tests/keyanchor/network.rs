@@ -155,11 +155,28 @@ fn a_third_refusal_to_serve_is_the_last() {
 }
 
 #[test]
-fn a_reset_connection_is_tried_again() {
+fn a_reset_connection_is_tried_again_and_then_told() {
     let lab = lab();
-    lab.server.behave(Behaviour::Reset);
-    let ended = run(&mut lab.with_key("laptop"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("listener");
+    let endpoint = format!("https://{}", listener.local_addr().expect("address"));
+    let counted = std::thread::spawn(move || {
+        // Accepted and dropped, as a server that is just restarting does.
+        listener.incoming().take(3).filter(Result::is_ok).count()
+    });
+    let ended = run(&mut elsewhere(&lab, &["--endpoint", &endpoint]));
     assert_eq!(ended.code, 5, "{}", ended.stderr);
+    assert_eq!(counted.join().expect("count"), 3);
+}
+
+#[test]
+fn a_wish_to_be_asked_later_is_honoured() {
+    let lab = lab();
+    let headers = vec![("retry-after".into(), "1".into())];
+    lab.server.behave(Behaviour::Raw { status: 503, headers, body: vec![] });
+    let start = Instant::now();
+    assert_eq!(run(&mut lab.with_key("laptop")).code, 5);
+    assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(lab.server.requests().len(), 3);
 }
 
 #[test]
@@ -193,13 +210,27 @@ fn real_refusals_of_the_verifying_server_are_told() {
 }
 
 #[test]
-fn a_proxy_is_used_for_others_but_not_for_this_computer() {
+fn no_proxy_is_used_for_this_computer() {
     let lab = lab();
     let mut command = lab.with_key("laptop");
     granted(
         command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1"),
     );
+}
 
+/// The journey without the lab's own endpoint, and with other options.
+fn elsewhere(lab: &Lab, options: &[&str]) -> std::process::Command {
+    let mut command = lab.command();
+    command.args(["credential-process", "--key", &lab.uri("laptop"), "--timeout", "5s"]);
+    let arguments = lab.server.arguments();
+    command.args(arguments.chunks(2).filter(|pair| pair[0] != "--endpoint").flatten());
+    command.arg("--certificate").arg(lab.hsm.chain("laptop")).args(options);
+    command
+}
+
+/// The host that is asked for, as a proxy sees it: nothing leaves this computer.
+fn asked_for(options: &[&str], environment: &[(&str, &str)]) -> String {
+    let lab = lab();
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").expect("proxy");
     let address = proxy.local_addr().expect("address");
     let seen = std::thread::spawn(move || {
@@ -208,15 +239,55 @@ fn a_proxy_is_used_for_others_but_not_for_this_computer() {
         let length = std::io::Read::read(&mut stream, &mut request).expect("request");
         String::from_utf8_lossy(&request[..length]).into_owned()
     });
-    let mut command = lab.command();
-    let arguments = lab.server.arguments();
-    command.args(["credential-process", "--key", &lab.uri("laptop"), "--timeout", "5s"]);
-    command.args(arguments.chunks(2).filter(|pair| pair[0] != "--endpoint").flatten());
-    command
-        .arg("--certificate")
-        .arg(lab.hsm.chain("laptop"))
-        .env("HTTPS_PROXY", format!("http://{address}"));
+    let mut command = elsewhere(&lab, options);
+    command.envs(environment.iter().copied()).env("HTTPS_PROXY", format!("http://{address}"));
     assert_ne!(run(&mut command).code, 0);
     let request = seen.join().expect("proxy");
-    assert!(request.starts_with("CONNECT rolesanywhere.us-east-1.amazonaws.com:443 "), "{request}");
+    let host = request.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
+    host.expect("CONNECT").to_owned()
+}
+
+#[test]
+fn the_region_and_its_variants_decide_the_host_and_a_proxy_is_used() {
+    let fips = ("AWS_USE_FIPS_ENDPOINT", "true");
+    let dual_stack = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
+    let other = ("AWS_ENDPOINT_URL_ROLESANYWHERE", "https://vpce.example");
+    for (options, environment, host) in [
+        (&[][..], &[][..], "rolesanywhere.us-east-1.amazonaws.com:443"),
+        (&["--region", "eu-central-1"], &[], "rolesanywhere.eu-central-1.amazonaws.com:443"),
+        (&["--region", "fips-us-west-2"], &[], "rolesanywhere-fips.us-west-2.amazonaws.com:443"),
+        (&["--fips"], &[], "rolesanywhere-fips.us-east-1.amazonaws.com:443"),
+        (&["--dual-stack"], &[], "rolesanywhere.us-east-1.api.aws:443"),
+        (&[], &[fips, dual_stack], "rolesanywhere-fips.us-east-1.api.aws:443"),
+        (&[], &[other], "vpce.example:443"),
+        (&[], &[("AWS_ENDPOINT_URL", "https://all.example:8443")], "all.example:8443"),
+        (
+            &[],
+            &[other, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+            "rolesanywhere.us-east-1.amazonaws.com:443",
+        ),
+        (&["--endpoint", "https://given.example"], &[other], "given.example:443"),
+    ] {
+        assert_eq!(asked_for(options, environment), host, "{options:?} {environment:?}");
+    }
+}
+
+#[test]
+fn roots_come_from_the_options_or_the_environment() {
+    let lab = lab();
+    let journey = || {
+        let mut command = lab.command();
+        command.args(["credential-process", "--key", &lab.uri("laptop")]);
+        let arguments = lab.server.arguments();
+        command.args(arguments.chunks(2).filter(|pair| pair[0] != "--ca-bundle").flatten());
+        command.arg("--certificate").arg(lab.hsm.chain("laptop"));
+        command
+    };
+    let untrusted = run(&mut journey());
+    assert!(untrusted.stderr.contains("cannot be trusted"), "{}", untrusted.stderr);
+    granted(journey().arg("--ca-file").arg(lab.server.ca_bundle()));
+    granted(journey().env("AWS_CA_BUNDLE", lab.server.ca_bundle()));
+    let other = Pki::fresh(&lab.hsm.dir().join("other-ca"));
+    let pinned = run(journey().env("AWS_CA_BUNDLE", other.root_pem_path()));
+    assert!(pinned.stderr.contains("cannot be trusted"), "{}", pinned.stderr);
 }

@@ -135,3 +135,17 @@ fn two_questions_on_one_terminal_wait_for_each_other() {
     assert!(shown.contains(" echo ") && !shown.contains("-isig"), "the terminal is as it was");
     assert_eq!(lab.server.requests().len(), 2);
 }
+
+#[test]
+fn a_person_is_warned_once_of_a_pin_that_others_can_see() {
+    let lab = lab();
+    let with_value = |program: &str| {
+        let uri = format!("object=laptop?pin-value={}", SoftHsm::PIN);
+        let shown = program.replace("object=laptop", &uri);
+        let (program, _) = shown.split_once(" 2>").expect("stderr");
+        format!("{program}; echo code=$?")
+    };
+    let shown = Terminal::start_with(&lab, with_value).finish();
+    assert!(shown.contains("code=0"), "{shown:?}");
+    assert_eq!(shown.matches("keyanchor: warning: ").count(), 1, "{shown:?}");
+}

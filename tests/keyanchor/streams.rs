@@ -64,7 +64,7 @@ fn debug_and_timing_tell_much_and_no_secret() {
 }
 
 #[test]
-fn a_warning_about_a_visible_pin_is_for_people_only() {
+fn without_a_terminal_nobody_is_warned() {
     let lab = lab();
     let uri = format!("pkcs11:token=lab;object=laptop?pin-value={}", SoftHsm::PIN);
     let mut command = lab.credential_process();
