@@ -41,8 +41,8 @@ echo "   $url"
 say "4. keyanchor: one login, one signature, credentials"
 uri="pkcs11:token=lab;object=laptop?pin-source=$dir/hsm/pin"
 line="$programs/keyanchor credential-process --key \"$uri\" --pkcs11-lib $module --certificate $dir/hsm/certs/laptop-chain.pem $arguments"
-eval "$line --trace-timing" 2>"$dir/timing" |
-    sed -E 's/("(SecretAccessKey|SessionToken)":")[^"]{6}[^"]*/\1… (not shown)/g; s/^/   /'
+credentials=$(eval "$line --trace-timing" 2>"$dir/timing") || { cat "$dir/timing" >&2; exit 1; }
+sed -E 's/("(SecretAccessKey|SessionToken)":")[^"]*/\1… (not shown)/g; s/^/   /' <<<"$credentials"
 sed 's/^ *INFO/  /' "$dir/timing"
 
 say "5. The line for ~/.aws/config (here: $dir/config)"

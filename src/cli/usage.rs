@@ -57,9 +57,13 @@ fn usage(error: &clap::Error) -> Usage {
         .into_iter()
         .flat_map(|kind| words(error, kind))
         .next();
-    let of_a_verb = argument.is_empty() || what.starts_with("there is no command");
-    let help =
-        if of_a_verb { "see keyanchor --help" } else { "see keyanchor credential-process --help" };
+    let help = if what.starts_with("there is a word") {
+        "put values with spaces or ; into double quotes"
+    } else if argument.is_empty() || what.starts_with("there is no command") {
+        "see keyanchor --help"
+    } else {
+        "see keyanchor credential-process --help"
+    };
     let hint =
         nearest.map_or_else(|| help.to_owned(), |nearest| format!("did you mean {nearest}?"));
     Usage { what, cause: None, hint: Some(hint) }
