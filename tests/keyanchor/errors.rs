@@ -99,7 +99,9 @@ fn modules_that_cannot_be_used_are_refused_with_the_reason() {
     let lab = lab();
     let module = |path: &std::path::Path| run(lab.with_key("laptop").arg("--pkcs11-lib").arg(path));
     check("no-such-module", &lab, &module(&lab.hsm.dir().join("absent.so")));
-    check("not-a-library", &lab, &module(&lab.hsm.pin_file()));
+    let text = lab.safe.path().join("text.so");
+    std::fs::write(&text, "no library").unwrap();
+    check("not-a-library", &lab, &module(&text));
     let library = faulty_module(&lab, "NOT_A_MODULE");
     check("not-a-module", &lab, &module(&library));
     use std::os::unix::fs::PermissionsExt;
