@@ -239,16 +239,17 @@ fn asked_for(options: &[&str], environment: &[(&str, &str)]) -> String {
     let lab = lab();
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").expect("proxy");
     let address = proxy.local_addr().expect("address");
-    let seen = std::thread::spawn(move || {
+    let (sender, seen) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let (mut stream, _) = proxy.accept().expect("connection");
         let mut request = [0; 512];
         let length = std::io::Read::read(&mut stream, &mut request).expect("request");
-        String::from_utf8_lossy(&request[..length]).into_owned()
+        let _ = sender.send(String::from_utf8_lossy(&request[..length]).into_owned());
     });
     let mut command = elsewhere(&lab, options);
     command.envs(environment.iter().copied()).env("HTTPS_PROXY", format!("http://{address}"));
     assert_ne!(run(&mut command).code, 0);
-    let request = seen.join().expect("proxy");
+    let request = seen.recv_timeout(Duration::from_secs(5)).expect("the proxy was asked");
     let host = request.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
     host.expect("CONNECT").to_owned()
 }
