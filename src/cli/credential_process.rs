@@ -115,7 +115,10 @@ pub fn run(options: Options) -> Result<(), Error> {
     let client = client.map_err(Error::System)?;
     let deadline = plan.settings.deadline.clone();
     let identity = plan.identity(SystemTime::now())?;
-    identity.unlock()?;
+    {
+        let _phase = Phase::start("unlock");
+        identity.unlock()?;
+    }
     let exchange = RolesAnywhere::new(identity, plan.session, plan.endpoint, client);
     let exchange = Exchange::RolesAnywhere(Box::new(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -52,9 +52,15 @@ fn debug_and_timing_tell_much_and_no_secret() {
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let document: serde_json::Value = serde_json::from_str(&stdout).expect("credentials");
-    for word in
-        ["C_Login", "C_Sign", "string to sign", "find the key", "CreateSession", "whole run"]
-    {
+    for word in [
+        "C_Login",
+        "C_Sign",
+        "string to sign",
+        "find the key",
+        "unlock",
+        "CreateSession",
+        "whole run",
+    ] {
         assert!(stderr.contains(word), "{word} is missing from\n{stderr}");
     }
     for secret in ["SecretAccessKey", "SessionToken"] {
