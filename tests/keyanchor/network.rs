@@ -31,6 +31,12 @@ fn each_known_refusal_says_its_cause() {
                 "Unable to assume role for {role}; The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
             ),
         ),
+        (
+            "refused-session-tags",
+            &format!(
+                "Unable to assume role for {role}; Some attributes failed to be mapped into session tags. Issuer: [  ]; Subject: [  ]; SAN: [ DNS/2 ]"
+            ),
+        ),
         ("refused-for-an-unknown-reason", "Something \u{1b}[31mnew\n"),
     ] {
         let lab = lab();
