@@ -88,7 +88,7 @@ fn cause(refusal: &Refusal) -> String {
     let said = if refusal.message.is_empty() {
         format!("HTTP status {}", refusal.status)
     } else {
-        refusal.message.trim_end_matches('.').chars().take(160).collect()
+        refusal.message.trim_end_matches('.').chars().take(190).collect()
     };
     let meant = known(refusal).map_or(String::new(), |(_, meaning, _)| format!(": {meaning}"));
     let request =
