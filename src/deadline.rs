@@ -38,6 +38,14 @@ impl Deadline {
         self.left().is_zero()
     }
 
+    /// The time left for a person to answer: [`PERSON`] from the start, however often they are
+    /// asked, or what is left of a longer run.
+    #[must_use]
+    pub fn left_for_a_person(&self) -> Duration {
+        let end = self.end().max(self.start + PERSON);
+        end.saturating_duration_since(Instant::now())
+    }
+
     /// The whole time that was allowed, for messages.
     #[must_use]
     pub fn allowed(&self) -> Duration {
@@ -60,6 +68,14 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_who_is_asked_twice_has_no_more_time_than_once() {
+        let run = Deadline::after(Duration::from_secs(15));
+        assert!(run.left_for_a_person() <= PERSON);
+        run.forgive(Duration::from_secs(10));
+        assert!(run.left_for_a_person() <= PERSON);
+    }
 
     #[test]
     fn a_persons_time_is_forgiven_but_not_for_ever() {

@@ -39,15 +39,16 @@ fn usage(error: &clap::Error) -> Usage {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             "no command is given".to_owned()
         }
-        ErrorKind::InvalidSubcommand => {
-            format!("there is no command '{}'", named(ContextKind::InvalidSubcommand))
-        }
+        ErrorKind::InvalidSubcommand => match named(ContextKind::InvalidSubcommand) {
+            word if is_name(&word) => format!("there is no command '{word}'"),
+            _ => "there is no such command".to_owned(),
+        },
         ErrorKind::InvalidValue | ErrorKind::NoEquals | ErrorKind::WrongNumberOfValues => {
             format!("{argument} has no value")
         }
         ErrorKind::MissingRequiredArgument => format!("missing: {argument}"),
         // A stray word may be half of a URI, with a PIN in it.
-        ErrorKind::UnknownArgument if !argument.starts_with('-') => {
+        ErrorKind::UnknownArgument if !is_name(name(&argument)) || !argument.starts_with("--") => {
             "there is a word that belongs to no option".to_owned()
         }
         ErrorKind::UnknownArgument => format!("there is no option '{}'", name(&argument)),
@@ -59,7 +60,10 @@ fn usage(error: &clap::Error) -> Usage {
         .next();
     let help = if what.starts_with("there is a word") {
         "put values with spaces or ; into double quotes"
-    } else if argument.is_empty() || what.starts_with("there is no command") {
+    } else if argument.is_empty()
+        || what.starts_with("there is no command")
+        || what.starts_with("there is no such")
+    {
         "see keyanchor --help"
     } else {
         "see keyanchor credential-process --help"
@@ -72,6 +76,11 @@ fn usage(error: &clap::Error) -> Usage {
 /// `--option=value` without the value.
 fn name(argument: &str) -> &str {
     argument.split('=').next().unwrap_or_default()
+}
+
+/// Like the name of an option or a command, and not like a PIN or a URI.
+fn is_name(word: &str) -> bool {
+    word.len() <= 40 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 /// Names only: the values of options may be secret, and are in other kinds of context.

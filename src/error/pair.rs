@@ -16,7 +16,7 @@ pub(super) fn report(error: &Error) -> Report {
             .cause(format!("{certificate}, and the key is another one of type {key}"))
             .hint("give the certificate that was issued for this key, or the key that it was issued for"),
         Error::NoCertificate => local()
-            .cause("none was given, and none that certifies it is beside it")
+            .cause("none was found that certifies it, in what was given or beside it")
             .hint("give the certificate with --certificate"),
         Error::NotCertificates { reason, .. } => local()
             .cause(reason)

@@ -131,7 +131,7 @@ impl Endpoint {
     /// # Errors
     /// When it is no URL, has a query or credentials in it, or is plain http to another computer.
     pub fn given(url: &str) -> Result<Self, EndpointError> {
-        let malformed = || EndpointError::Malformed { url: url.to_owned() };
+        let malformed = || EndpointError::Malformed { url: without_user(url) };
         let parsed = Url::parse(url).map_err(|_| malformed())?;
         let plain = parsed.query().is_none()
             && parsed.fragment().is_none()
@@ -142,7 +142,7 @@ impl Endpoint {
         match endpoint.0.scheme() {
             "https" if plain => Ok(endpoint),
             "http" if plain && endpoint.is_loopback() => Ok(endpoint),
-            "http" if plain => Err(EndpointError::NotSecure { url: url.to_owned() }),
+            "http" if plain => Err(EndpointError::NotSecure { url: without_user(url) }),
             _ => Err(malformed()),
         }
     }
@@ -181,6 +181,11 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
     }
+}
+
+/// A user's name and password are not for the screen.
+fn without_user(url: &str) -> String {
+    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
 
 /// Words and a number, joined by hyphens. A region becomes part of a host name and of what is signed:
@@ -280,6 +285,15 @@ mod tests {
             "file:///x",
         ] {
             assert!(matches!(Endpoint::given(url), Err(EndpointError::Malformed { .. })), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        for url in ["https://user:s3cret@a.example", "http://user:s3cret@a.example", "user:s3cret@"]
+        {
+            let error = Endpoint::given(url).expect_err(url).to_string();
+            assert!(!error.contains("s3cret") && !error.contains("user"), "{error}");
         }
     }
 

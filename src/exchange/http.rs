@@ -65,6 +65,8 @@ impl Client {
     /// When the CA certificates cannot be read, or there are none.
     pub fn new(endpoint: Endpoint, roots: &Roots) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        // The first use of the generator takes longest; a failure shows again in the handshake.
+        let _ = provider.secure_random.fill(&mut [0; 8]);
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Roots { reason: error.to_string() })?

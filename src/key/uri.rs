@@ -56,6 +56,21 @@ pub struct TokenFilter {
     pub library_version: Option<(u8, u8)>,
 }
 
+impl TokenFilter {
+    /// Whether one token could fit both: no attribute that both have differs.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        fn agree<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        agree(&self.token, &other.token)
+            && agree(&self.serial, &other.serial)
+            && agree(&self.slot_id, &other.slot_id)
+            && agree(&self.model, &other.model)
+            && agree(&self.manufacturer, &other.manufacturer)
+    }
+}
+
 /// The attributes that choose an object on a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectFilter {

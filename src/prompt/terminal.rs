@@ -55,6 +55,13 @@ impl Terminal {
         lock.map_err(|_| Cancelled)?.ok_or(Cancelled)
     }
 
+    /// How many rows a text takes: a long line is folded at the terminal's width.
+    fn rows(&self, text: &str) -> usize {
+        let width = termios::tcgetwinsize(&self.tty).map_or(0, |size| usize::from(size.ws_col));
+        let width = if width == 0 { usize::MAX } else { width };
+        text.split('\n').map(|line| line.chars().count().div_ceil(width).max(1)).sum()
+    }
+
     /// Waits for a byte; `None` when the terminal hung up or the main program is gone.
     fn next_byte(&self) -> Option<u8> {
         // A hang-up is always reported; what the caller may have written is not our affair.
@@ -105,8 +112,8 @@ impl Prompt for Terminal {
         let question = question(request);
         (&self.tty).write_all(question.as_bytes()).map_err(|_| Cancelled)?;
         let answer = self.line();
-        // Back to the start of the first line, and everything below it erased.
-        let up = question.matches('\n').count();
+        // Back to the start of the first row, and everything below it erased.
+        let up = self.rows(&question) - 1;
         let up = if up == 0 { String::new() } else { format!("\x1b[{up}A") };
         let erased = (&self.tty).write_all(format!("\r{up}\x1b[J").as_bytes());
         drop(quiet);

@@ -20,7 +20,7 @@ use process::Host;
 /// those who do not even use it the whole time.
 const ONE_OF_SEVERAL: Duration = Duration::from_secs(3);
 
-/// How far issuers are followed: the most that any service takes, and one more.
+/// How far issuers are followed: those that the service takes, above the leaf.
 const LONGEST_CHAIN: usize = 5;
 
 /// A private key on a token, and the host that holds it.

@@ -131,6 +131,24 @@ fn the_keys_pin_is_not_sent_to_another_token() {
 }
 
 #[test]
+fn a_pin_of_the_certificates_token_is_not_sent_to_the_keys() {
+    let lab = lab();
+    on_second_token(&lab, &lab.hsm.certificate("p384"), &[]);
+    let log = lab.hsm.dir().join("spy.log");
+    let certificate = format!("pkcs11:token=second;object=leaf?pin-value={}", SoftHsm::PIN);
+    let mut command = lab.credential_process();
+    command.args(["--key", "pkcs11:token=lab;object=p384", "--certificate", &certificate]);
+    command.arg("--pkcs11-lib").arg(spy()).env("PKCS11SPY", SoftHsm::module());
+    let ended = crate::lab::run(command.env("PKCS11SPY_OUTPUT", &log));
+    assert!(
+        ended.stderr.contains("no terminal to ask for the PIN of token 'lab'"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(Calls(std::fs::read_to_string(log).expect("log")).of("C_Login"), 0);
+}
+
+#[test]
 fn nothing_is_tried_where_the_certificate_is_wrong() {
     let lab = lab();
     let log = lab.hsm.dir().join("spy.log");

@@ -77,6 +77,7 @@ fn missing_options_are_named_all_at_once() {
     check("unknown-command-names-the-nearest", &lab, &run(lab.command().arg("credential-proces")));
     check("no-command", &lab, &run(&mut lab.command()));
     let stray = "pkcs11:token=lab?pin-value=648219";
+    check("stray-command-is-not-shown", &lab, &run(lab.command().arg(stray)));
     check(
         "stray-word-is-not-shown",
         &lab,

@@ -69,6 +69,10 @@ impl Plan {
         let _phase = Phase::start("certificates");
         if let Some(KeyRef::Pkcs11(uri)) = &self.certificate {
             found = self.certificates(uri, &*signer)?;
+            if found.is_empty() {
+                // What was named does not parse: another one must not take its place in silence.
+                return Err(crate::identity::Error::NoCertificate.into());
+            }
         }
         Ok(Identity::prove(signer, found, pool, now)?)
     }
@@ -110,7 +114,7 @@ fn expected(found: &[Certificate], now: SystemTime) -> Result<Option<PublicKey>,
 }
 
 /// Without a key the certificate's place is the key's too, and a PIN that only the certificate's
-/// URI has is for both.
+/// URI has is for both, unless they name different tokens.
 fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     let key = value::one_of("--key, --pkcs11-uri and --private-key", options.key.clone())?;
     let certificate = options.certificate.as_deref();
@@ -122,6 +126,7 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     if let (KeyRef::Pkcs11(key), Some(KeyRef::Pkcs11(certificate))) =
         (&mut key_ref, &mut certificate)
         && key.pin.is_none()
+        && key.token.agrees_with(&certificate.token)
     {
         key.pin = certificate.pin.take();
     }

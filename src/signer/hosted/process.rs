@@ -25,6 +25,9 @@ const PATIENCE: f32 = 0.9;
 /// How long a host may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// What a host does before it calls the first function of a module.
+const START: &str = "its start";
+
 /// A running host.
 pub(super) struct Host {
     child: Child,
@@ -55,7 +58,7 @@ impl Host {
             stdin: Some(stdin),
             replies: listen(stdout)?,
             module: module.into(),
-            function: "its start".to_owned(),
+            function: START.to_owned(),
             call,
             deadline: settings.deadline.clone(),
         };
@@ -116,7 +119,10 @@ impl Host {
     fn answer(&mut self) -> Result<Reply, Error> {
         let mut waiting: Option<Instant> = None;
         loop {
-            let time = if waiting.is_some() { PERSON } else { self.call.min(self.deadline.left()) };
+            let time = match waiting {
+                Some(_) => self.deadline.left_for_a_person(),
+                None => self.call.min(self.deadline.left()),
+            };
             match self.replies.recv_timeout(time) {
                 Ok(Reply::Failed(failure)) => return Err(failure.into()),
                 Ok(Reply::Notice(Notice::Calling(function))) => {
@@ -151,6 +157,10 @@ impl Host {
             Some(how) => how,
             None => "closed its pipe".to_owned(),
         };
+        if self.function == START {
+            // The module was not even loaded: it is the host that cannot run here.
+            return Error::Unfit { reason: format!("keyanchor-pkcs11 {how} at its start") };
+        }
         Error::Crashed { module: self.module.clone(), how, function: self.function.clone() }
     }
 
