@@ -48,7 +48,7 @@ fn usage(error: &clap::Error) -> Usage {
         }
         ErrorKind::MissingRequiredArgument => format!("missing: {argument}"),
         // A stray word may be half of a URI, with a PIN in it.
-        ErrorKind::UnknownArgument if !is_name(name(&argument)) || !argument.starts_with("--") => {
+        ErrorKind::UnknownArgument if !is_option(name(&argument)) => {
             "there is a word that belongs to no option".to_owned()
         }
         ErrorKind::UnknownArgument => format!("there is no option '{}'", name(&argument)),
@@ -78,7 +78,15 @@ fn name(argument: &str) -> &str {
     argument.split('=').next().unwrap_or_default()
 }
 
-/// Like the name of an option or a command, and not like a PIN or a URI.
+/// Like `--pkcs11-lib`.
+fn is_option(word: &str) -> bool {
+    let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let name =
+        word.strip_prefix("--").filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+    name.is_some_and(|name| is_name(&letters(name)))
+}
+
+/// Like the name of a command, and not like a PIN or a URI.
 fn is_name(word: &str) -> bool {
     word.len() <= 40 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }

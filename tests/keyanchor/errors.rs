@@ -49,6 +49,7 @@ fn usage_errors_name_the_option_and_what_would_be_right() {
     usage("endpoint-that-is-no-url", &["--endpoint", "example"]);
     usage("endpoint-and-fips", &["--fips"]);
     usage("unknown-option-names-the-nearest", &["--sesion-duration", "900"]);
+    usage("unknown-option-with-a-number", &["--pkcs11-lbi", "/x"]);
     usage("two-roots-options", &["--ca-file", "/x"]);
     usage("two-keys", &["--private-key", "/x"]);
 }

@@ -82,6 +82,17 @@ fn a_person_is_asked_on_the_terminal_and_the_question_is_erased() {
 }
 
 #[test]
+fn a_question_that_is_folded_is_erased_as_a_whole() {
+    let lab = lab();
+    let narrow = |program: &str| format!("stty cols 40; {program}; echo code=$?");
+    let mut terminal = Terminal::start_with(&lab, narrow);
+    terminal.wait_for("): ");
+    terminal.type_in(&format!("{}\n", SoftHsm::PIN));
+    let shown = terminal.finish();
+    assert!(shown.contains("\r\x1b[1A\x1b[J") && shown.contains("code=0"), "{shown:?}");
+}
+
+#[test]
 fn ctrl_c_gives_up_and_leaves_the_terminal_as_it_was() {
     let lab = lab();
     let mut terminal = Terminal::start(&lab);
