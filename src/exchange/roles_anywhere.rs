@@ -5,19 +5,20 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tracing::debug;
 
 use crate::credentials::Credentials;
 use crate::deadline::Deadline;
+use crate::exchange::Error;
 use crate::exchange::arn::Arn;
 use crate::exchange::endpoint::Endpoint;
-use crate::exchange::http::{Answer, Client};
+use crate::exchange::http::Client;
 use crate::exchange::sigv4_x509::{Request, Scope, amz_date, header_value};
-use crate::exchange::{Error, Refusal};
 use crate::identity::Identity;
-use crate::secret::Secret;
 use crate::timing::Phase;
+
+pub mod answer;
 
 const PATH: &str = "/sessions";
 
@@ -57,28 +58,6 @@ struct Body<'a> {
     trust_anchor_arn: &'a str,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Granted {
-    credential_set: Vec<CredentialSet>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CredentialSet {
-    credentials: WireCredentials,
-    role_arn: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireCredentials {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: String,
-    expiration: String,
-}
-
 /// A request that is ready to be sent.
 struct Signed {
     headers: HeaderMap,
@@ -116,7 +95,12 @@ impl RolesAnywhere {
         let _phase = Phase::start("CreateSession");
         let answer = client.post(PATH, &signed.headers, &signed.body, deadline).await?;
         debug!("{} answered {}", self.endpoint.host(), answer.status);
-        self.granted(&client, answer, now)
+        if answer.status != 201 {
+            let refusal = answer::refusal(&answer);
+            return Err(Error::Refused { host: self.endpoint.host(), refusal });
+        }
+        let granted = answer::granted(&answer.body, self.session.role.as_str(), now);
+        granted.map_err(|reason| client.unusable(reason))
     }
 
     fn client(&self) -> Result<Client, Error> {
@@ -163,46 +147,6 @@ impl RolesAnywhere {
         let authorization = scope.authorization(self.identity.leaf(), &canonical, &signature);
         Ok(Signed { headers: sent(&headers, &authorization), body })
     }
-
-    fn granted(
-        &self,
-        client: &Client,
-        answer: Answer,
-        now: Timestamp,
-    ) -> Result<Credentials, Error> {
-        if answer.status != 201 {
-            return Err(Error::Refused { host: self.endpoint.host(), refusal: refusal(&answer) });
-        }
-        let unusable = |reason: &str| client.unusable(reason);
-        let granted: Granted = serde_json::from_slice(&answer.body)
-            .map_err(|_| unusable("it is not the JSON of a session"))?;
-        let set = granted.credential_set.into_iter().next();
-        let set = set.ok_or_else(|| unusable("its credentialSet is empty"))?;
-        if set.role_arn.is_some_and(|role| role != self.session.role.as_str()) {
-            return Err(unusable("it is for another role"));
-        }
-        let given = set.credentials;
-        let secret_access_key = Secret::new(given.secret_access_key);
-        let session_token = Secret::new(given.session_token);
-        let members = [&given.access_key_id, secret_access_key.expose(), session_token.expose()];
-        if !members
-            .into_iter()
-            .all(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))
-        {
-            return Err(unusable("a member of its credentials is empty or not printable"));
-        }
-        let expiration: Timestamp =
-            given.expiration.parse().map_err(|_| unusable("its expiration is not a time"))?;
-        if expiration <= now {
-            return Err(unusable("its credentials have expired already"));
-        }
-        Ok(Credentials {
-            access_key_id: given.access_key_id,
-            secret_access_key,
-            session_token,
-            expiration,
-        })
-    }
 }
 
 /// The signed headers but Host, which the HTTP library writes as it was signed, and the signature.
@@ -217,29 +161,6 @@ fn sent(signed: &[(&'static str, String)], authorization: &str) -> HeaderMap {
         headers.insert(AUTHORIZATION, authorization);
     }
     headers
-}
-
-/// The error's type is in a header, perhaps with a namespace before `#` and a URL after `:`, or in
-/// the body.
-fn refusal(answer: &Answer) -> Refusal {
-    let header = |name: &str| {
-        let value = answer.headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(ToOwned::to_owned)
-    };
-    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let member =
-        |names: [&str; 2]| names.iter().find_map(|name| said[name].as_str()).map(ToOwned::to_owned);
-    let (code, message) = (member(["code", "__type"]), member(["message", "Message"]));
-    let kind = header("x-amzn-errortype").or(code).unwrap_or_default();
-    let kind = kind.split(':').next().unwrap_or_default();
-    let kind = kind.rsplit('#').next().unwrap_or_default();
-    Refusal {
-        kind: if kind.is_empty() { format!("HTTP {}", answer.status) } else { kind.to_owned() },
-        message: message.unwrap_or_default(),
-        status: answer.status,
-        request_id: header("x-amzn-requestid"),
-        clock_ahead: answer.clock_ahead,
-    }
 }
 
 #[cfg(test)]
