@@ -82,9 +82,7 @@ impl Error {
             Self::Output(error) => {
                 Report::new(Class::Local, self).cause(crate::paths::reason(error))
             }
-            Self::System(error) => Report::new(Class::Local, self)
-                .cause(crate::paths::reason(error))
-                .hint("end other programs, or raise the limits (ulimit)"),
+            Self::System(error) => Report::out_of_resources(error),
             Self::Usage(usage) => {
                 let report = Report::new(Class::Usage, &usage.what);
                 Report { cause: usage.cause.clone(), hint: usage.hint.clone(), ..report }
@@ -96,6 +94,12 @@ impl Error {
 impl Report {
     fn new(class: Class, error: impl fmt::Display) -> Self {
         Self { class, error: error.to_string(), cause: None, hint: None }
+    }
+
+    fn out_of_resources(error: &io::Error) -> Self {
+        Self::new(Class::Local, "this computer is out of resources")
+            .cause(crate::paths::reason(error))
+            .hint("end other programs, or raise the limits (ulimit)")
     }
 
     fn cause(self, cause: impl Into<String>) -> Self {

@@ -34,6 +34,14 @@ impl Exchange {
             Self::RolesAnywhere(exchange) => exchange.credentials(now, deadline).await,
         }
     }
+
+    /// How far the service's clock was ahead of ours at its last answer, in seconds.
+    #[must_use]
+    pub fn clock_ahead(&self) -> i64 {
+        match self {
+            Self::RolesAnywhere(exchange) => exchange.clock_ahead(),
+        }
+    }
 }
 
 /// Why there are no credentials.
@@ -66,6 +74,9 @@ pub enum Error {
         /// With what words.
         refusal: Refusal,
     },
+    /// No thread could be started.
+    #[error("this computer is out of resources")]
+    System(std::io::Error),
     /// No answer in time.
     #[error("{host} did not answer within {waited:?}")]
     TimedOut {

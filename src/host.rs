@@ -102,13 +102,16 @@ struct Session {
     patience: Duration,
     sources: Sources,
     last_try: bool,
-    /// Not held while a person types.
+    /// Not held while a person types, nor after a signature.
     lock: Option<Lock>,
 }
 
 impl<'a> Host<'a> {
     fn answer(&mut self, frame: Frame, frames: &Receiver<Frame>) -> Result<Reply, Failure> {
         let Frame::Message(json) = frame else { return Err(Failure::Protocol) };
+        if let Some(session) = &mut self.session {
+            session.lock_again()?;
+        }
         match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
             Request::Open(open) => self.open(open, frames),
             Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
@@ -124,6 +127,10 @@ impl<'a> Host<'a> {
                 self.unlock()?;
                 let last_try = self.session.as_ref().is_some_and(|session| session.last_try);
                 let signature = self.device()?.sign(scheme, &message.0, last_try)?;
+                if let Some(session) = &mut self.session {
+                    // Others may use the token while the cloud answers; we rarely sign again.
+                    session.lock = None;
+                }
                 Ok(Reply::Signature(Bytes(signature)))
             }
         }
@@ -214,7 +221,14 @@ impl Session {
         let pin = Sources::default().pin(request, &*prompt);
         outbox.send(&Reply::Notice(Notice::Resumed));
         let pin = pin?;
-        self.lock = Some(token_lock(&self.module, self.patience)?);
+        self.lock_again()?;
         Ok(pin)
+    }
+
+    fn lock_again(&mut self) -> Result<(), Failure> {
+        if self.lock.is_none() {
+            self.lock = Some(token_lock(&self.module, self.patience)?);
+        }
+        Ok(())
     }
 }

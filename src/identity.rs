@@ -9,16 +9,16 @@ use crate::certificate::Certificate;
 use crate::key::public_key::{PublicKeyError, Scheme};
 use crate::paths;
 use crate::signer::{self, Signer};
-use crate::wire::Wanted;
 
 pub mod chain;
 pub mod files;
 pub mod rules;
 
-/// A leaf certificate, the intermediates above it, and the signer of the leaf's key.
+pub use chain::Chain;
+
+/// A certificate chain and the signer of its leaf's key.
 pub struct Identity {
-    leaf: Certificate,
-    intermediates: Vec<Certificate>,
+    chain: Chain,
     signer: Box<dyn Signer>,
 }
 
@@ -89,33 +89,14 @@ impl Identity {
         pool: Vec<Certificate>,
         now: SystemTime,
     ) -> Result<Self, Error> {
-        let on_token = found.is_empty();
-        let mut found = if on_token { signer.certificates(&Wanted::BesideKey)? } else { found };
-        if on_token {
-            // A token holds other keys' certificates too: those are not wrong, just not this one's.
-            found.retain(|certificate| certificate.certifies(signer.public_key()));
-        }
-        let leaf = chain::leaf(&found, signer.public_key(), now)?;
-        rules::check(&leaf, now)?;
-        let mut pool: Vec<_> = pool.into_iter().chain(found).collect();
-        let mut intermediates = chain::above(&leaf, &mut |of| chain::issuer(of, &pool, now));
-        if intermediates.is_empty() {
-            let mut ask = |of: &Certificate| chain::issuer_on_token(of, &*signer, &mut pool, now);
-            intermediates = chain::above_or_fail(&leaf, &mut ask)?;
-        }
-        Ok(Self { leaf, intermediates, signer })
+        let chain = Chain::of(&*signer, found, pool, now, &|leaf| rules::check(leaf, now))?;
+        Ok(Self { chain, signer })
     }
 
-    /// The certificate that is named in requests.
+    /// What is named in requests.
     #[must_use]
-    pub fn leaf(&self) -> &Certificate {
-        &self.leaf
-    }
-
-    /// From the leaf's issuer upward, without the root; five at most.
-    #[must_use]
-    pub fn intermediates(&self) -> &[Certificate] {
-        &self.intermediates
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// How this key signs for SigV4-X509.
@@ -141,7 +122,7 @@ impl Identity {
         let scheme = self.scheme();
         let signature = self.signer.sign(scheme, message)?;
         let verified =
-            self.leaf.public_key().is_ok_and(|key| key.verifies(scheme, message, &signature));
+            self.chain.leaf.public_key().is_ok_and(|key| key.verifies(scheme, message, &signature));
         if verified { Ok(signature) } else { Err(Error::SignatureDiffers) }
     }
 

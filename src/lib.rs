@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod aside;
 pub mod certificate;
 pub mod cli;
 pub mod credentials;

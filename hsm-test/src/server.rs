@@ -3,6 +3,7 @@
 //! `POST /sessions` is CreateSession, `/` is STS GetCallerIdentity with the credentials handed out before. A refusal
 //! has AWS's type and message, and beside them the precise reason in the header `x-lab-reason`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -143,6 +144,11 @@ impl Server {
     /// `https://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("https://{}", self.listener.address())
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
     }
 
     /// The PEM file to trust for TLS.

@@ -1,16 +1,17 @@
 //! `keyanchor credential-process`: what an SDK runs, the reason why we exist.
 
 use std::path::PathBuf;
-use std::thread;
 use std::time::SystemTime;
 
 use clap::Args;
 
+use crate::aside::aside;
 use crate::cli::credential_process::plan::Plan;
-use crate::cli::log;
+use crate::cli::{log, warn};
 use crate::error::Error;
-use crate::exchange::http::Client;
+use crate::exchange::http::Opening;
 use crate::exchange::{Exchange, RolesAnywhere};
+use crate::key::KeyRef;
 use crate::output;
 use crate::timing::Phase;
 
@@ -107,24 +108,46 @@ pub fn run(options: Options) -> Result<(), Error> {
     let _phase = Phase::start("whole run");
     let plan = Plan::of(options)?;
     output::check().map_err(Error::Output)?;
-    let (endpoint, roots) = (plan.endpoint.clone(), plan.roots.clone());
-    let client = thread::Builder::new().spawn(move || {
-        let _phase = Phase::start("(CA roots)");
-        Client::new(endpoint, &roots)
-    });
-    let client = client.map_err(Error::System)?;
-    let deadline = plan.settings.deadline.clone();
-    let identity = plan.identity(SystemTime::now())?;
-    {
-        let _phase = Phase::start("unlock");
-        identity.unlock()?;
-    }
-    let exchange = RolesAnywhere::new(identity, plan.session, plan.endpoint, client);
-    let exchange = Exchange::RolesAnywhere(Box::new(exchange));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::System)?;
-    let credentials = runtime.block_on(exchange.credentials(SystemTime::now(), &deadline));
+    let deadline = plan.settings.deadline.clone();
+    let outcome = runtime.block_on(async {
+        let exchange = exchange(plan).await?;
+        let credentials = exchange.credentials(SystemTime::now(), &deadline).await?;
+        Ok::<_, Error>((exchange, credentials))
+    });
     // A name server that does not answer must not hold up the end of the run.
     runtime.shutdown_background();
-    output::credentials(&credentials?).map_err(Error::Output)
+    // The exchange is kept until all is printed: its device host needs a moment to end.
+    let (exchange, credentials) = outcome?;
+    output::credentials(&credentials).map_err(Error::Output)?;
+    warn_of_clock(exchange.clock_ahead());
+    Ok(())
+}
+
+/// Everything but the signature. What is wrong with files is known before anything else is touched;
+/// then the connection is made while the device works. A key in a file is proved first: that takes
+/// no time which a connection could use.
+async fn exchange(plan: Plan) -> Result<Exchange, Error> {
+    let now = SystemTime::now();
+    let files = plan.files(now)?;
+    let (session, endpoint) = (plan.session.clone(), plan.endpoint.clone());
+    let opening =
+        Opening::start(endpoint.clone(), plan.roots.clone(), !matches!(plan.key, KeyRef::File(_)));
+    let identity = aside(move || {
+        let identity = plan.identity(files, now)?;
+        let _phase = Phase::start("unlock");
+        identity.unlock()?;
+        Ok::<_, Error>(identity)
+    });
+    let identity = identity.await.map_err(Error::System)??;
+    Ok(Exchange::RolesAnywhere(Box::new(RolesAnywhere::new(identity, session, endpoint, opening))))
+}
+
+/// Signatures are good for five minutes: a clock that is off by one will soon be a nuisance.
+fn warn_of_clock(ahead: i64) {
+    if ahead.abs() > 60 {
+        let how = if ahead > 0 { "slow" } else { "fast" };
+        warn(&format!("this computer's clock is {} seconds {how}; set it right", ahead.abs()));
+    }
 }

@@ -76,6 +76,7 @@ pub(super) fn report(error: &Error) -> Report {
         Error::Roots { reason } => Report::new(Class::Local, error)
             .cause(reason)
             .hint("give a PEM file with --ca-bundle, or install the system's CA certificates"),
+        Error::System(error) => Report::out_of_resources(error),
         Error::TimedOut { .. } => Report::new(Class::Deadline, error)
             .hint("check the network and HTTPS_PROXY, or allow more time with --timeout"),
         Error::Unreachable { reason, .. } => Report::new(Class::Remote, error)

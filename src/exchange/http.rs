@@ -1,49 +1,77 @@
 //! HTTPS as every exchange needs it: which roots count, no redirects, a limit on every answer, and
 //! a few more attempts where the same request may be sent again.
 
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use tokio::task::JoinHandle;
 use tracing::debug;
 use zeroize::Zeroizing;
 
+use crate::aside::aside;
 use crate::deadline::Deadline;
 use crate::exchange::Error;
 use crate::exchange::endpoint::Endpoint;
 use crate::paths;
+use crate::timing::Phase;
+
+mod ahead;
+mod roots;
+
+use ahead::Ahead;
+pub use roots::Roots;
 
 /// How long TCP and TLS may take to be set up.
 const CONNECT: Duration = Duration::from_secs(3);
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
-/// Longest file of CA certificates that is read, in bytes.
-const LONGEST_BUNDLE: u64 = 8 * 1024 * 1024;
-/// How often a request is sent in all.
+/// How often a request is sent in all; connecting ahead in vain counts as one.
 const ATTEMPTS: u32 = 3;
 /// A signed request may be sent again while it is younger than this.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// Which CA certificates vouch for servers.
-#[derive(Clone, Debug, Default)]
-pub struct Roots {
-    /// These and not the system's (`--ca-bundle`, `AWS_CA_BUNDLE`).
-    pub only: Option<PathBuf>,
-    /// These as well (`--ca-file`).
-    pub also: Option<PathBuf>,
-}
-
-/// A client for one endpoint. Making it reads the roots and seeds the random generator, which
-/// takes longer than the rest: make it on a thread while a device is busy.
+/// A client for one endpoint.
 pub struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
+    ahead: Ahead,
+    /// How often it was tried to connect ahead of the first request, and failed: 0 or 1.
+    in_vain: u32,
+}
+
+/// A client that is still being made, while a device is busy: that takes a thread, since roots are
+/// read and the random generator is seeded.
+pub struct Opening(JoinHandle<Result<Client, Error>>);
+
+impl Opening {
+    /// Begins to make a client and, if asked to, connects ahead of the first request. Needs a
+    /// runtime to be called in.
+    #[must_use]
+    pub fn start(endpoint: Endpoint, roots: Roots, connect: bool) -> Self {
+        Self(tokio::spawn(async move {
+            let client = aside(move || Client::new(endpoint, &roots)).await;
+            let mut client = client.map_err(Error::System)??;
+            if connect {
+                let _phase = Phase::start("(connect)");
+                let made = client.ahead.connect(&client.http, client.endpoint.operation("")).await;
+                client.in_vain = u32::from(!made);
+            }
+            Ok(client)
+        }))
+    }
+
+    /// The client, once it is made and connected.
+    ///
+    /// # Errors
+    /// When the CA certificates cannot be read, or there are none.
+    pub async fn client(self) -> Result<Client, Error> {
+        self.0.await.unwrap_or_else(|_| Err(Error::System(io::Error::other("it was not made"))))
+    }
 }
 
 /// An answer with its whole body.
@@ -59,11 +87,8 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Makes a client.
-    ///
-    /// # Errors
-    /// When the CA certificates cannot be read, or there are none.
-    pub fn new(endpoint: Endpoint, roots: &Roots) -> Result<Self, Error> {
+    fn new(endpoint: Endpoint, roots: &Roots) -> Result<Self, Error> {
+        let _phase = Phase::start("(CA roots)");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         // The first use of the generator takes longest; a failure shows again in the handshake.
         let _ = provider.secure_random.fill(&mut [0; 8]);
@@ -72,7 +97,9 @@ impl Client {
             .map_err(|error| Error::Roots { reason: error.to_string() })?
             .with_root_certificates(roots.load()?)
             .with_no_client_auth();
+        let ahead = Ahead::default();
         let mut builder = reqwest::Client::builder()
+            .connector_layer(ahead.clone())
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
@@ -82,7 +109,7 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| Error::Roots { reason: chain(&error) })?;
-        Ok(Self { http, endpoint })
+        Ok(Self { http, endpoint, ahead, in_vain: 0 })
     }
 
     /// Sends a POST until it is answered with anything but a wish to be asked again: connection
@@ -98,7 +125,7 @@ impl Client {
         deadline: &Deadline,
     ) -> Result<Answer, Error> {
         let start = Instant::now();
-        for attempt in 1.. {
+        for attempt in 1 + self.in_vain.. {
             let sending = self.send(path, headers, body);
             let answer = tokio::time::timeout(deadline.left(), sending).await;
             let answer = answer.unwrap_or_else(|_| Err(self.timed_out(deadline)));
@@ -128,17 +155,12 @@ impl Client {
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(self.unusable(&format!("it is longer than {LONGEST_ANSWER} bytes")));
+                let reason = format!("it is longer than {LONGEST_ANSWER} bytes");
+                return Err(Error::Answer { host: self.endpoint.host(), reason });
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, headers, body, clock_ahead })
-    }
-
-    /// An answer that does not make sense.
-    #[must_use]
-    pub fn unusable(&self, reason: &str) -> Error {
-        Error::Answer { host: self.endpoint.host(), reason: reason.to_owned() }
     }
 
     fn timed_out(&self, deadline: &Deadline) -> Error {
@@ -161,41 +183,6 @@ impl Client {
             Error::Unreachable { host, reason }
         }
     }
-}
-
-impl Roots {
-    fn load(&self) -> Result<RootCertStore, Error> {
-        let mut store = RootCertStore::empty();
-        match &self.only {
-            Some(only) => add(&mut store, only)?,
-            None => {
-                let system = rustls_native_certs::load_native_certs();
-                store.add_parsable_certificates(system.certs);
-            }
-        }
-        if let Some(also) = &self.also {
-            add(&mut store, also)?;
-        }
-        if store.is_empty() {
-            let reason = "the system has no CA certificates".to_owned();
-            return Err(Error::Roots { reason });
-        }
-        Ok(store)
-    }
-}
-
-fn add(store: &mut RootCertStore, path: &Path) -> Result<(), Error> {
-    let failed = |reason: String| Error::Roots { reason };
-    let pem =
-        paths::read_public(path, LONGEST_BUNDLE).map_err(|error| failed(error.to_string()))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates =
-        certificates.map_err(|_| failed(format!("{}: not well-formed PEM", path.display())))?;
-    let (added, _) = store.add_parsable_certificates(certificates);
-    if added == 0 {
-        return Err(failed(format!("{}: no CA certificate in it", path.display())));
-    }
-    Ok(())
 }
 
 /// Full jitter below 0.1·2ⁿ s: many clients that fail together do not come back together.

@@ -1,28 +1,32 @@
 //! IAM Roles Anywhere: CreateSession (API version 2018-05-10), signed with the certificate's key.
 
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OnceCell;
 use tracing::debug;
 
+use crate::aside::aside;
 use crate::credentials::Credentials;
 use crate::deadline::Deadline;
 use crate::exchange::Error;
 use crate::exchange::arn::Arn;
 use crate::exchange::endpoint::Endpoint;
-use crate::exchange::http::Client;
-use crate::exchange::sigv4_x509::{Request, Scope, amz_date, header_value};
+use crate::exchange::http::{Answer, Client, Opening};
 use crate::identity::Identity;
 use crate::timing::Phase;
 
 pub mod answer;
+pub mod request;
+
+use request::{Signed, Unsigned};
 
 const PATH: &str = "/sessions";
 
 /// What is asked for. All of it has been checked.
+#[derive(Clone)]
 pub struct Session {
     /// Canonical or alias ARN.
     pub trust_anchor: Arn,
@@ -40,43 +44,25 @@ pub struct Session {
 
 /// An exchange of an identity for a role's credentials.
 pub struct RolesAnywhere {
-    identity: Identity,
+    identity: Arc<Identity>,
     session: Session,
     endpoint: Endpoint,
-    client: std::sync::Mutex<Option<JoinHandle<Result<Client, Error>>>>,
-}
-
-/// The request's body. Members are in the order of their names.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    duration_seconds: u32,
-    profile_arn: &'a str,
-    role_arn: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role_session_name: Option<&'a str>,
-    trust_anchor_arn: &'a str,
-}
-
-/// A request that is ready to be sent.
-struct Signed {
-    headers: HeaderMap,
-    body: Vec<u8>,
+    opening: Mutex<Option<Opening>>,
+    client: OnceCell<Client>,
+    clock_ahead: AtomicI64,
 }
 
 impl RolesAnywhere {
-    /// An exchange whose client is being made on a thread of its own.
+    /// An exchange whose client is still being made.
     #[must_use]
-    pub fn new(
-        identity: Identity,
-        session: Session,
-        endpoint: Endpoint,
-        client: JoinHandle<Result<Client, Error>>,
-    ) -> Self {
-        Self { identity, session, endpoint, client: std::sync::Mutex::new(Some(client)) }
+    pub fn new(identity: Identity, session: Session, endpoint: Endpoint, opening: Opening) -> Self {
+        let (identity, opening) = (Arc::new(identity), Mutex::new(Some(opening)));
+        let clock_ahead = AtomicI64::new(0);
+        Self { identity, session, endpoint, opening, client: OnceCell::new(), clock_ahead }
     }
 
-    /// Signs once, asks, and checks the answer.
+    /// Signs once, asks, and checks the answer. Where the service refuses because this computer's
+    /// clock is wrong, it is asked once more with the service's time.
     ///
     /// # Errors
     /// When the device, the network or the service fails, or does not answer in time.
@@ -86,81 +72,71 @@ impl RolesAnywhere {
         deadline: &Deadline,
     ) -> Result<Credentials, Error> {
         let now = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut answer = self.ask(now, deadline).await?;
+        let mut time = now;
+        if let Some(ahead) = answer::blames_the_clock(&answer) {
+            debug!("the service's clock is {ahead} s ahead of ours: signing with its time");
+            time = now.saturating_add(SignedDuration::from_secs(ahead)).unwrap_or(now);
+            answer = self.ask(time, deadline).await?;
+        }
+        self.identity.release();
+        self.clock_ahead.store(answer.clock_ahead.unwrap_or(0), Ordering::Relaxed);
+        self.granted(&answer, time)
+    }
+
+    /// How far the service's clock was ahead of ours at its last answer, in seconds.
+    #[must_use]
+    pub fn clock_ahead(&self) -> i64 {
+        self.clock_ahead.load(Ordering::Relaxed)
+    }
+
+    async fn ask(&self, time: Timestamp, deadline: &Deadline) -> Result<Answer, Error> {
         let signed = {
             let _phase = Phase::start("sign");
-            self.signed(now)?
+            self.signed(time).await?
         };
-        self.identity.release();
-        let client = self.client()?;
+        let client = tokio::time::timeout(deadline.left(), self.client()).await;
+        let client = client.unwrap_or_else(|_| Err(self.timed_out(deadline)))?;
         let _phase = Phase::start("CreateSession");
         let answer = client.post(PATH, &signed.headers, &signed.body, deadline).await?;
         debug!("{} answered {}", self.endpoint.host(), answer.status);
+        Ok(answer)
+    }
+
+    /// The connection goes on being made while the device signs.
+    async fn signed(&self, time: Timestamp) -> Result<Signed, Error> {
+        let (chain, scheme) = (self.identity.chain(), self.identity.scheme());
+        let unsigned = Unsigned::new(&self.session, &self.endpoint, chain, scheme, time);
+        let to_sign = unsigned.string_to_sign();
+        debug!("string to sign: {to_sign:?}");
+        let identity = Arc::clone(&self.identity);
+        let signature = aside(move || identity.sign(to_sign.as_bytes())).await;
+        Ok(unsigned.signed(&signature.map_err(Error::System)??))
+    }
+
+    fn timed_out(&self, deadline: &Deadline) -> Error {
+        Error::TimedOut { host: self.endpoint.host(), waited: deadline.allowed() }
+    }
+
+    async fn client(&self) -> Result<&Client, Error> {
+        let opened = || async {
+            let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match opening {
+                Some(opening) => opening.client().await,
+                None => Err(Error::Roots { reason: "they could not be read before".to_owned() }),
+            }
+        };
+        self.client.get_or_try_init(opened).await
+    }
+
+    fn granted(&self, answer: &Answer, now: Timestamp) -> Result<Credentials, Error> {
+        let host = self.endpoint.host();
         if answer.status != 201 {
-            let refusal = answer::refusal(&answer);
-            return Err(Error::Refused { host: self.endpoint.host(), refusal });
+            return Err(Error::Refused { host, refusal: answer::refusal(answer) });
         }
         let granted = answer::granted(&answer.body, self.session.role.as_str(), now);
-        granted.map_err(|reason| client.unusable(reason))
+        granted.map_err(|reason| Error::Answer { host, reason: reason.to_owned() })
     }
-
-    fn client(&self) -> Result<Client, Error> {
-        let mut client = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let lost = || Error::Roots { reason: "they were read already".to_owned() };
-        let thread = client.take().ok_or_else(lost)?;
-        thread.join().unwrap_or_else(|_| Err(lost()))
-    }
-
-    fn signed(&self, time: Timestamp) -> Result<Signed, Error> {
-        let (host, url) = (self.endpoint.host(), self.endpoint.operation(PATH));
-        let body = serde_json::to_vec(&Body {
-            duration_seconds: self.session.duration,
-            profile_arn: self.session.profile.as_str(),
-            role_arn: self.session.role.as_str(),
-            role_session_name: self.session.session_name.as_deref(),
-            trust_anchor_arn: self.session.trust_anchor.as_str(),
-        });
-        let body =
-            body.map_err(|error| Error::Answer { host: host.clone(), reason: error.to_string() })?;
-        let mut headers = vec![
-            ("content-type", "application/json".to_owned()),
-            ("host", host),
-            ("x-amz-date", amz_date(time)),
-            ("x-amz-x509", header_value(self.identity.leaf())),
-        ];
-        let chain: Vec<_> = self.identity.intermediates().iter().map(header_value).collect();
-        if !chain.is_empty() {
-            headers.push(("x-amz-x509-chain", chain.join(",")));
-        }
-        let request = Request {
-            method: "POST",
-            path: url.path(),
-            query: &[],
-            headers: &headers,
-            body: &body,
-        };
-        let canonical = request.canonical();
-        let scheme = self.identity.scheme();
-        let scope = Scope { time, region: &self.session.region, service: "rolesanywhere", scheme };
-        let to_sign = scope.string_to_sign(&canonical);
-        debug!("string to sign: {to_sign:?}");
-        let signature = self.identity.sign(to_sign.as_bytes())?;
-        let authorization = scope.authorization(self.identity.leaf(), &canonical, &signature);
-        Ok(Signed { headers: sent(&headers, &authorization), body })
-    }
-}
-
-/// The signed headers but Host, which the HTTP library writes as it was signed, and the signature.
-fn sent(signed: &[(&'static str, String)], authorization: &str) -> HeaderMap {
-    let named = signed.iter().filter(|(name, _)| *name != "host");
-    let mut headers: HeaderMap = named
-        .filter_map(|(name, value)| {
-            Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
-        })
-        .collect();
-    if let Ok(authorization) = HeaderValue::from_str(authorization) {
-        headers.insert(AUTHORIZATION, authorization);
-    }
-    headers
 }
 
 #[cfg(test)]

@@ -12,12 +12,50 @@ use crate::wire::{Bytes, Wanted};
 /// The most that the service takes in X-Amz-X509-Chain.
 pub const LONGEST: usize = 5;
 
+/// A leaf certificate and those above it, up to the trust anchor.
+pub struct Chain {
+    /// The certificate of the key that signs.
+    pub leaf: Certificate,
+    /// From the leaf's issuer upward, without the root; [`LONGEST`] at most.
+    pub intermediates: Vec<Certificate>,
+}
+
+impl Chain {
+    /// The chain of a signer's key. The leaf is taken from `found` or, when that is empty, from
+    /// beside the key, and must pass `check`; the rest comes from `pool` or from the token.
+    ///
+    /// # Errors
+    /// When there is no leaf, or more than one, or it does not pass.
+    pub fn of(
+        signer: &dyn Signer,
+        mut found: Vec<Certificate>,
+        pool: Vec<Certificate>,
+        now: SystemTime,
+        check: &dyn Fn(&Certificate) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        if found.is_empty() {
+            found = signer.certificates(&Wanted::BesideKey)?;
+            // A token holds other keys' certificates too: those are not wrong, just not this one's.
+            found.retain(|certificate| certificate.certifies(signer.public_key()));
+        }
+        let leaf = leaf(&found, signer.public_key(), now)?;
+        check(&leaf)?;
+        let mut pool: Vec<_> = pool.into_iter().chain(found).collect();
+        let mut intermediates = above(&leaf, &mut |of| issuer(of, &pool, now));
+        if intermediates.is_empty() {
+            let mut ask = |of: &Certificate| issuer_on_token(of, signer, &mut pool, now);
+            intermediates = above_or_fail(&leaf, &mut ask)?;
+        }
+        Ok(Self { leaf, intermediates })
+    }
+}
+
 /// The certificate of this key. Attestation certificates certify the same key and are left out;
 /// of several, those that are valid now count.
 ///
 /// # Errors
 /// When there is none, or more than one.
-pub fn leaf(found: &[Certificate], key: &PublicKey, now: SystemTime) -> Result<Certificate, Error> {
+fn leaf(found: &[Certificate], key: &PublicKey, now: SystemTime) -> Result<Certificate, Error> {
     let mut fitting: Vec<&Certificate> = Vec::new();
     for certificate in found.iter().filter(|c| c.certifies(key) && !c.is_attestation()) {
         if !fitting.contains(&certificate) {
@@ -62,7 +100,7 @@ fn differs(certificate: &Certificate, key: &PublicKey) -> Error {
 }
 
 /// Goes up from the leaf with `issuer`, leaving the root out.
-pub fn above(
+fn above(
     leaf: &Certificate,
     issuer: &mut dyn FnMut(&Certificate) -> Option<Certificate>,
 ) -> Vec<Certificate> {
@@ -74,7 +112,7 @@ pub fn above(
 ///
 /// # Errors
 /// Those of `issuer`.
-pub fn above_or_fail(
+fn above_or_fail(
     leaf: &Certificate,
     issuer: &mut dyn FnMut(&Certificate) -> Result<Option<Certificate>, signer::Error>,
 ) -> Result<Vec<Certificate>, signer::Error> {
@@ -94,8 +132,7 @@ pub fn above_or_fail(
 /// The certificate of a pool that signed this one. A CA may have several for one key: those that
 /// are valid come before those that have expired, and intermediates before roots, because a root
 /// ends the chain.
-#[must_use]
-pub fn issuer(of: &Certificate, pool: &[Certificate], now: SystemTime) -> Option<Certificate> {
+fn issuer(of: &Certificate, pool: &[Certificate], now: SystemTime) -> Option<Certificate> {
     let issuers = pool.iter().filter(|candidate| *candidate != of && of.is_signed_by(candidate));
     issuers.min_by_key(|issuer| (!issuer.is_valid_at(now), issuer.is_self_signed())).cloned()
 }
@@ -105,7 +142,7 @@ pub fn issuer(of: &Certificate, pool: &[Certificate], now: SystemTime) -> Option
 ///
 /// # Errors
 /// When the token does not answer.
-pub fn issuer_on_token(
+fn issuer_on_token(
     of: &Certificate,
     signer: &dyn Signer,
     pool: &mut Vec<Certificate>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules from the ground up; those of one line are strangers to each other.
 const FLOORS: [&[&str]; 13] = [
-    &["secret", "paths", "deadline", "timing"],
+    &["secret", "paths", "deadline", "timing", "aside"],
     &["credentials", "key", "lock"],
     &["certificate"],
     &["wire"],

@@ -113,6 +113,17 @@ pub(crate) fn granted(command: &mut Command) -> serde_json::Value {
     document
 }
 
+/// Runs a command with its stderr on a terminal and its stdout thrown away; what the terminal showed.
+pub(crate) fn on_terminal(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("{} >/dev/null", quoted.join(" ")), "/dev/null"]);
+    let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    script.env_clear().envs(environment).env("SHELL", "/bin/sh").stdin(Stdio::null());
+    run(&mut script).stdout
+}
+
 /// Runs a tool of the lab and returns its stdout.
 pub(crate) fn tool(program: &str, arguments: &[&OsStr]) -> String {
     let output = Command::new(program).args(arguments).output().expect(program);

@@ -3,7 +3,9 @@
 
 #![allow(missing_docs, clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
+mod ahead;
 mod calls;
+mod clock;
 mod errors;
 mod floors;
 mod golden;

@@ -191,15 +191,6 @@ fn a_wish_to_be_asked_later_is_honoured() {
     assert_eq!(lab.server.requests().len(), 3);
 }
 
-#[test]
-fn a_clock_that_is_wrong_is_named() {
-    let lab = lab();
-    lab.server.clock_offset(3600);
-    let ended = run(&mut lab.with_key("laptop"));
-    assert_eq!(ended.code, 5);
-    check("clock-is-slow", &lab, &ended);
-}
-
 /// What the lab finds wrong with a request is found by the lab: nothing here decides it.
 #[test]
 fn real_refusals_of_the_verifying_server_are_told() {

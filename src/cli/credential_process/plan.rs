@@ -23,13 +23,23 @@ use crate::timing::Phase;
 
 /// What the options and the environment mean, all of it checked.
 pub(super) struct Plan {
-    key: KeyRef,
+    pub(super) key: KeyRef,
     certificate: Option<KeyRef>,
     intermediates: Option<PathBuf>,
     pub(super) session: Session,
     pub(super) endpoint: Endpoint,
     pub(super) roots: Roots,
     pub(super) settings: Settings,
+}
+
+/// The certificates of the files that were named.
+pub(super) struct Files {
+    /// Intermediates.
+    pool: Vec<Certificate>,
+    /// The leaf, perhaps with more.
+    found: Vec<Certificate>,
+    /// The key that the leaf is for, where that is certain.
+    expected: Option<PublicKey>,
 }
 
 impl Plan {
@@ -54,14 +64,20 @@ impl Plan {
         Ok(Self { key, certificate, intermediates, session, endpoint, roots, settings })
     }
 
-    /// Files first: what is wrong with them is known before any device is touched.
-    pub(super) fn identity(&self, now: SystemTime) -> Result<Identity, Error> {
+    /// What the files say: what is wrong with them is known before any device is touched.
+    pub(super) fn files(&self, now: SystemTime) -> Result<Files, Error> {
         let pool = self.intermediates.as_deref().map_or(Ok(Vec::new()), files::read)?;
-        let mut found = match &self.certificate {
+        let found = match &self.certificate {
             Some(KeyRef::File(path)) => files::read(path)?,
             _ => Vec::new(),
         };
         let expected = expected(&found, now)?;
+        Ok(Files { pool, found, expected })
+    }
+
+    /// The key, and its certificate from the files or from the device.
+    pub(super) fn identity(&self, files: Files, now: SystemTime) -> Result<Identity, Error> {
+        let Files { pool, mut found, expected } = files;
         let signer = {
             let _phase = Phase::start("find the key");
             self.signer(expected.as_ref())?

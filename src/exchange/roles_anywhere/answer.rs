@@ -9,6 +9,10 @@ use crate::exchange::Refusal;
 use crate::exchange::http::Answer;
 use crate::secret::Secret;
 
+/// Signatures whose time is off by five minutes are refused; half a minute is for what the Date
+/// header and the way here blur. In seconds.
+const CLOCK_WINDOW: i64 = 270;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Granted {
@@ -82,4 +86,13 @@ pub fn refusal(answer: &Answer) -> Refusal {
         request_id: header("x-amzn-requestid"),
         clock_ahead: answer.clock_ahead,
     }
+}
+
+/// How far the service's clock is ahead of ours, in seconds, where it refuses a signature and that
+/// may be why. The Date header is the word of a server that TLS vouches for.
+#[must_use]
+pub fn blames_the_clock(answer: &Answer) -> Option<i64> {
+    let of_the_signature = || refusal(answer).message.to_ascii_lowercase().contains("signature");
+    let ahead = answer.clock_ahead.filter(|ahead| ahead.abs() >= CLOCK_WINDOW);
+    ahead.filter(|_| answer.status == 403 && of_the_signature())
 }

@@ -5,9 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use reqwest::header::AUTHORIZATION;
+
 use super::*;
 use crate::exchange::arn::Resource;
-use crate::exchange::sigv4_x509::{Canonical, canonical_query};
+use crate::exchange::sigv4_x509::{
+    Canonical, Request, Scope, amz_date, canonical_query, header_value,
+};
 use crate::identity::files;
 use crate::key::public_key::Scheme;
 use crate::signer::file::FileKey;
@@ -42,7 +46,8 @@ fn identity(name: &str) -> Identity {
     Identity::prove(Box::new(key), leaf, Vec::new(), time).expect("identity")
 }
 
-fn exchange(identity: Identity) -> RolesAnywhere {
+#[test]
+fn the_rsa_example_comes_out_byte_for_byte() {
     let session = Session {
         trust_anchor: Arn::parse(ANCHOR, Resource::TrustAnchor).expect("anchor"),
         profile: Arn::parse(PROFILE, Resource::Profile).expect("profile"),
@@ -52,13 +57,10 @@ fn exchange(identity: Identity) -> RolesAnywhere {
         session_name: None,
     };
     let endpoint = Endpoint::of_region("us-east-1", Default::default()).expect("endpoint");
-    let client = std::thread::spawn(|| Err(Error::Roots { reason: "nothing is sent".into() }));
-    RolesAnywhere::new(identity, session, endpoint, client)
-}
-
-#[test]
-fn the_rsa_example_comes_out_byte_for_byte() {
-    let signed = exchange(identity("rsa")).signed(now()).expect("signed");
+    let identity = identity("rsa");
+    let unsigned = Unsigned::new(&session, &endpoint, identity.chain(), identity.scheme(), now());
+    let signature = identity.sign(unsigned.string_to_sign().as_bytes()).expect("signature");
+    let signed = unsigned.signed(&signature);
     assert_eq!(String::from_utf8_lossy(&signed.body), vector("rsa.body.json"));
     assert_eq!(signed.headers[AUTHORIZATION], vector("rsa.authorization"));
     assert_eq!(signed.headers["x-amz-date"], "20261122T120000Z");
@@ -74,7 +76,7 @@ fn p256_example(identity: &Identity) -> Canonical {
     let body = vector("p256.body.json");
     let headers = [
         ("x-amz-x509-chain", header_value(&chain.expect("chain")[0])),
-        ("x-amz-x509", header_value(identity.leaf())),
+        ("x-amz-x509", header_value(&identity.chain().leaf)),
         ("x-amz-date", amz_date(now())),
         ("host", HOST.to_owned()),
         ("content-type", "application/json".to_owned()),
@@ -106,11 +108,11 @@ fn the_p256_example_verifies_and_a_signature_of_ours_takes_its_place() {
         .step_by(2)
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))
         .collect();
-    let key = identity.leaf().public_key().expect("key");
+    let key = identity.chain().leaf.public_key().expect("key");
     assert!(key.verifies(Scheme::EcdsaSha256, to_sign.as_bytes(), &signature));
     assert!(!key.verifies(Scheme::EcdsaSha256, b"something else", &signature));
-    assert_eq!(scope.authorization(identity.leaf(), &canonical, &signature), published);
+    assert_eq!(scope.authorization(&identity.chain().leaf, &canonical, &signature), published);
 
     let ours = identity.sign(to_sign.as_bytes()).expect("signature");
-    assert!(scope.authorization(identity.leaf(), &canonical, &ours).starts_with(head));
+    assert!(scope.authorization(&identity.chain().leaf, &canonical, &ours).starts_with(head));
 }
