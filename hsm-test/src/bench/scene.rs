@@ -1,0 +1,125 @@
+//! A key, a server, and the command line that gets credentials with both.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::files;
+use crate::pki::Leaf;
+use crate::server::{Config, Server};
+use crate::softhsm::SoftHsm;
+
+/// What a contestant is asked for.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) name: &'static str,
+    pub(super) server: Server,
+    key: String,
+    chain: PathBuf,
+    module: PathBuf,
+    environment: Vec<(String, OsString)>,
+    /// In place of the server's own, where something stands before it.
+    endpoint: Option<String>,
+}
+
+impl Scene {
+    /// The three that are compared: two kinds of keys on a token, and one in a file.
+    pub(super) fn all(hsm: &SoftHsm) -> Vec<Self> {
+        let (private, public) = hsm.pki().software_key("EC:P-256");
+        let (key, chain) = (hsm.dir().join("bench-key.pem"), hsm.dir().join("bench-chain.pem"));
+        files::write(&key, &private);
+        let intermediate = files::read(&hsm.pki().intermediate_pem_path());
+        files::write(&chain, &(hsm.pki().leaf(&Leaf::of(&public)) + &intermediate));
+        let in_file =
+            Self { key: key.display().to_string(), chain, ..Self::of("key file P-256", hsm, "laptop") };
+        vec![
+            Self::of("SoftHSM P-256", hsm, "laptop"),
+            Self::of("SoftHSM RSA-2048", hsm, "rsa2048"),
+            in_file,
+        ]
+    }
+
+    /// A key of the token, and a server of its own.
+    pub(super) fn of(name: &'static str, hsm: &SoftHsm, label: &str) -> Self {
+        let mut environment = hsm.command_env();
+        environment.push(("KEYANCHOR_RUNTIME_DIR".into(), hsm.dir().join("run").into()));
+        let pin = hsm.pin_file();
+        Self {
+            name,
+            server: Server::start(Config::lab(&hsm.pki())),
+            key: format!("pkcs11:token=lab;object={label}?pin-source={}", pin.display()),
+            chain: hsm.chain(label),
+            module: SoftHsm::module(),
+            environment,
+            endpoint: None,
+        }
+    }
+
+    /// The same with another module, an endpoint before the server, and what the module needs to be told.
+    pub(super) fn through(
+        self,
+        module: PathBuf,
+        endpoint: String,
+        told: Vec<(String, OsString)>,
+    ) -> Self {
+        let environment = [self.environment, told].concat();
+        Self { module, endpoint: Some(endpoint), environment, ..self }
+    }
+
+    /// keyanchor, and whoever takes its options.
+    pub(super) fn command(&self, program: &Path) -> Command {
+        self.command_with(program, &self.key, &[])
+    }
+
+    /// The same with other options beside them; a module among them takes the place of the scene's.
+    pub(super) fn command_with(&self, program: &Path, key: &str, more: &[&str]) -> Command {
+        let mut command = self.bare(program);
+        if !program.ends_with("floor") {
+            command.arg("credential-process");
+        }
+        command.args(["--key", key]).args(more);
+        if !more.contains(&"--pkcs11-lib") {
+            command.arg("--pkcs11-lib").arg(&self.module);
+        }
+        command.args(self.arguments());
+        command
+    }
+
+    /// AWS's own helper has other names for two options, no option for the roots, which Go takes from the environment,
+    /// and no way to be told where a PIN is.
+    pub(super) fn peer_command(&self, program: &Path) -> Command {
+        let (key, _) = self.key.split_once('?').unwrap_or((&self.key, ""));
+        let mut command = self.bare(program);
+        command.arg("credential-process").env("SSL_CERT_FILE", self.server.ca_bundle());
+        let key = match key.starts_with("pkcs11:") {
+            true => format!("{key}?pin-value={}", SoftHsm::PIN),
+            false => key.to_owned(),
+        };
+        command.args(["--private-key", &key]).arg("--pkcs11-lib").arg(&self.module);
+        let arguments = self.arguments();
+        command.args(arguments.chunks(2).filter(|pair| pair[0] != "--ca-bundle").flatten());
+        command
+    }
+
+    fn bare(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment.iter().cloned()).env("PATH", "/usr/bin:/bin");
+        command.env("HOME", self.chain.parent().unwrap_or(Path::new("/"))).stdin(Stdio::null());
+        command
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = self.server.arguments();
+        if let Some(endpoint) = &self.endpoint {
+            let place = arguments.iter().position(|word| word == "--endpoint");
+            arguments[place.expect("the server names its endpoint") + 1].clone_from(endpoint);
+        }
+        arguments.extend(["--certificate".to_owned(), self.chain.display().to_string()]);
+        arguments
+    }
+
+    /// The key as it is named on the command line.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+}
