@@ -21,6 +21,8 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --locked --no-default-features -- -D warnings
+	cargo fmt --manifest-path hsm-test/fault/Cargo.toml --check
+	cargo clippy --manifest-path hsm-test/fault/Cargo.toml --target-dir $(TARGET)/p11-fault --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)
 	cargo deny --locked --offline --log-level error check bans licenses sources

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod fault;
 pub mod floor;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;

@@ -5,6 +5,7 @@
 mod behaviour;
 mod cli;
 mod client;
+mod fault;
 mod grants;
 mod mistakes;
 mod pki;
