@@ -14,6 +14,7 @@ mod plot;
 mod report;
 mod scene;
 
+pub use contest::peak_memory_of;
 use contest::{Contest, Score};
 use far::Far;
 use insight::Insight;

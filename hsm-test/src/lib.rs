@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bench;
 pub mod fault;
 pub mod floor;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
@@ -15,6 +16,7 @@ pub mod pki;
 pub mod relay;
 pub mod server;
 pub mod softhsm;
+pub mod spy;
 
 mod files;
 mod target;

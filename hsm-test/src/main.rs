@@ -2,6 +2,7 @@
 //!
 //! The library panics with a sentence when something is missing, as a test wants it; here the sentence is the message.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::{Command, ExitCode};
 
 use clap::{Args, Parser};
 
+use hsm_test::bench;
 use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Request, Server};
 use hsm_test::softhsm::SoftHsm;
@@ -17,8 +19,17 @@ use hsm_test::softhsm::SoftHsm;
 #[derive(Debug, Parser)]
 #[command(name = "hsm-test")]
 enum Verb {
+    /// Measure keyanchor beside the floor, and beside another helper.
+    Bench(Bench),
     /// Issue a certificate for a public key.
     Issue(Issue),
+    /// Run a program, and say the peak memory of its largest process in KiB.
+    #[command(hide = true)]
+    PeakMemory {
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        words: Vec<OsString>,
+    },
     /// Make a throw-away HSM with keys, certificates and their PKI.
     Provision {
         /// Where to; made where it is missing, completed where it is not.
@@ -26,6 +37,22 @@ enum Verb {
     },
     /// Serve Roles Anywhere and STS until stopped, and say what became of each request.
     Serve(Serve),
+}
+
+#[derive(Args, Debug)]
+struct Bench {
+    /// The folder with the programs, all of them built for release.
+    #[arg(long, default_value = "target/release")]
+    programs: PathBuf,
+    /// The folder for bench.json and bench.svg.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+    /// Another helper with the same command line, such as AWS's own.
+    #[arg(long)]
+    peer: Option<PathBuf>,
+    /// How often each of them runs in each scene.
+    #[arg(long, default_value_t = 40)]
+    runs: usize,
 }
 
 #[derive(Args, Debug)]
@@ -69,10 +96,21 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "hsm-test: error: {message}");
     }));
     match Verb::parse() {
+        Verb::Bench(bench) => self::bench(bench),
         Verb::Issue(issue) => self::issue(&issue),
+        Verb::PeakMemory { words } => {
+            say(&bench::peak_memory_of(&words).to_string());
+            ExitCode::SUCCESS
+        }
         Verb::Provision { directory } => provision(&directory),
         Verb::Serve(serve) => self::serve(&serve),
     }
+}
+
+fn bench(Bench { programs, out, peer, runs }: Bench) -> ExitCode {
+    say(&bench::run(&bench::Options { programs, out: out.clone(), peer, runs }));
+    say(&format!("all runs: {0}/bench.json, a picture: {0}/bench.svg", out.display()));
+    ExitCode::SUCCESS
 }
 
 fn issue(arguments: &Issue) -> ExitCode {

@@ -1,38 +1,12 @@
 //! What one credential costs the token, counted by pkcs11-spy between us and SoftHSM.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use hsm_test::softhsm::SoftHsm;
+pub(crate) use hsm_test::spy::{Calls, module as spy};
 
 use crate::lab::{Lab, granted, lab};
-
-pub(crate) struct Calls(pub(crate) String);
-
-impl Calls {
-    pub(crate) fn of(&self, function: &str) -> usize {
-        let named = |line: &&str| line.split_once(": ").is_some_and(|(_, name)| name == function);
-        self.0.lines().filter(named).count()
-    }
-
-    fn all(&self) -> usize {
-        let call = |line: &&str| {
-            line.split_once(": ").is_some_and(|(number, name)| {
-                number.parse::<u32>().is_ok() && name.starts_with("C_")
-            })
-        };
-        self.0.lines().filter(call).count()
-    }
-}
-
-pub(crate) fn spy() -> PathBuf {
-    let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
-    let found = places
-        .iter()
-        .map(|place| Path::new(place).join("pkcs11-spy.so"))
-        .find(|path| path.exists());
-    found.expect("pkcs11-spy.so: install opensc-pkcs11 (make test does)")
-}
 
 fn counted(lab: &Lab, command: &mut Command) -> Calls {
     let log = lab.hsm.dir().join("spy.log");

@@ -19,7 +19,7 @@ pub(super) struct Contest<'a> {
 }
 
 /// What one contestant's runs came to, in milliseconds and KiB.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Score {
     pub(super) name: String,
     pub(super) wall: Vec<f64>,
@@ -109,7 +109,7 @@ fn peak_memory(command: &Command) -> u64 {
 ///
 /// # Panics
 /// When it fails.
-pub(super) fn peak_memory_of(words: &[std::ffi::OsString]) -> i64 {
+pub fn peak_memory_of(words: &[std::ffi::OsString]) -> i64 {
     let (program, arguments) = words.split_first().expect("a program is named");
     timed(Command::new(program).args(arguments));
     getrusage(UsageWho::RUSAGE_CHILDREN).expect("children can be asked about").max_rss()

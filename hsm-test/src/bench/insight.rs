@@ -1,19 +1,12 @@
 //! What happens inside one of keyanchor's runs: its own phases, and the calls that its module sees.
 
-use std::fs;
 use std::path::Path;
 
 use super::contest::median;
 use super::scene::Scene;
+use crate::files;
 use crate::softhsm::SoftHsm;
-
-/// PKCS#11 calls of one run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Calls {
-    pub(super) all: usize,
-    pub(super) logins: usize,
-    pub(super) signatures: usize,
-}
+use crate::spy::{self, Calls};
 
 /// Phases, in milliseconds and in the order of their ends, and calls.
 #[derive(Debug)]
@@ -51,27 +44,13 @@ fn phase(line: &str) -> Option<(String, f64)> {
     Some((name.trim().to_owned(), time.parse().ok()?))
 }
 
-/// One run with a witness between it and the module: OpenSC's pkcs11-spy.
+/// One run with a witness between it and the module.
 fn calls(scene: &Scene, program: &Path) -> Calls {
     let log = tempfile::NamedTempFile::new().expect("a folder for temporary files");
-    let spy = spy();
+    let spy = spy::module().display().to_string();
     let mut command = scene.command_with(program, scene.key(), &["--pkcs11-lib", &spy]);
-    command.env("PKCS11SPY", SoftHsm::module()).env("PKCS11SPY_OUTPUT", log.path());
+    command.envs(spy::command_env(&SoftHsm::module(), log.path()));
     let output = command.output().expect("the program has run before");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let log = fs::read_to_string(log.path()).expect("the spy writes a log");
-    let called = |line: &&str| line.split_once(": ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
-    let count = |name: &str| log.lines().filter(called).filter(|l| l.contains(name)).count();
-    let ended = |name: &str| {
-        log.lines().filter(called).filter(|l| l.trim_end().ends_with(&format!(": {name}"))).count()
-    };
-    Calls { all: count("C_"), logins: ended("C_Login"), signatures: ended("C_SignInit") }
-}
-
-fn spy() -> String {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"];
-    let names = ["pkcs11-spy.so", "pkcs11/pkcs11-spy.so"];
-    let paths = folders.iter().flat_map(|f| names.iter().map(move |n| format!("{f}/{n}")));
-    let found = paths.into_iter().find(|path| Path::new(path).is_file());
-    found.expect("the lab needs pkcs11-spy.so: apt-get install opensc-pkcs11")
+    Calls(files::read(log.path()))
 }

@@ -30,8 +30,11 @@ impl Scene {
         files::write(&key, &private);
         let intermediate = files::read(&hsm.pki().intermediate_pem_path());
         files::write(&chain, &(hsm.pki().leaf(&Leaf::of(&public)) + &intermediate));
-        let in_file =
-            Self { key: key.display().to_string(), chain, ..Self::of("key file P-256", hsm, "laptop") };
+        let in_file = Self {
+            key: key.display().to_string(),
+            chain,
+            ..Self::of("key file P-256", hsm, "laptop")
+        };
         vec![
             Self::of("SoftHSM P-256", hsm, "laptop"),
             Self::of("SoftHSM RSA-2048", hsm, "rsa2048"),

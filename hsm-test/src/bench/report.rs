@@ -1,0 +1,118 @@
+//! The results as a table for people and as JSON for machines. Times are milliseconds, and medians where nothing else
+//! is said.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::contest::{Score, median, quantile};
+use super::{Results, Scored};
+
+/// The table, at most 80 columns wide.
+pub(super) fn table(results: &Results) -> String {
+    let mut out =
+        String::from("Whole processes, from start to end (milliseconds, median and quartiles)\n\n");
+    let _ = writeln!(
+        out,
+        "  {:<20} {:<18} {:>7} {:>15} {:>7} {:>8}",
+        "", "", "median", "quartiles", "cpu", "÷ floor"
+    );
+    for scored in &results.scenes {
+        rows(&mut out, scored);
+    }
+    rows(&mut out, &Scored { name: "far, slow token", scores: results.far.scores.clone() });
+    let far = &results.far;
+    let verdict = if far.whole() <= far.goal() { "reached" } else { "MISSED" };
+    let _ = writeln!(
+        out,
+        "\n  far, slow token: {:.1} of at most {:.1}, {verdict}\n  \
+         = max(token {:.1}, connection {:.1}) + round trip {:.0} + 15",
+        far.whole(),
+        far.goal(),
+        far.token,
+        far.connection,
+        far.round_trip
+    );
+    let _ = writeln!(
+        out,
+        "\nPhases of {} (those in parentheses run beside the others)\n",
+        results.scenes[0].name
+    );
+    for (name, time) in &results.insight.phases {
+        let _ = writeln!(out, "  {name:<20} {time:>7.1}");
+    }
+    let calls = &results.insight.calls;
+    let _ = writeln!(
+        out,
+        "\nPKCS#11 calls a credential: {}, of them C_Login {}, C_SignInit {}",
+        calls.all(),
+        calls.of("C_Login"),
+        calls.of("C_SignInit")
+    );
+    let memory: Vec<_> = results.scenes[0]
+        .scores
+        .iter()
+        .map(|s| format!("{} {} KiB", s.name, s.peak_memory))
+        .collect();
+    let _ = writeln!(out, "Peak memory of the largest process: {}", memory.join(", "));
+    let sizes: Vec<_> = results.sizes.iter().map(|(name, size)| format!("{name} {size}")).collect();
+    let _ = writeln!(out, "Sizes in bytes: {}", sizes.join(", "));
+    out
+}
+
+fn rows(out: &mut String, scored: &Scored) {
+    for (place, score) in scored.scores.iter().enumerate() {
+        let scene = if place == 0 { scored.name } else { "" };
+        let quartiles =
+            format!("{:.1}–{:.1}", quantile(&score.wall, 0.25), quantile(&score.wall, 0.75));
+        let _ = writeln!(
+            out,
+            "  {scene:<20} {:<18} {:>7.1} {quartiles:>15} {:>7.1} {:>8.2}",
+            score.name,
+            median(&score.wall),
+            median(&score.cpu),
+            score.to_floor
+        );
+    }
+}
+
+/// Everything, the single runs included.
+pub(super) fn json(results: &Results) -> Value {
+    let scenes =
+        results.scenes.iter().map(|s| json!({ "name": s.name, "scores": scores(&s.scores) }));
+    let phases = results
+        .insight
+        .phases
+        .iter()
+        .map(|(name, time)| json!({ "name": name, "median_ms": time }));
+    let (calls, far) = (&results.insight.calls, &results.far);
+    json!({
+        "version": 1,
+        "scenes": scenes.collect::<Vec<_>>(),
+        "far": {
+            "scores": scores(&far.scores),
+            "token_ms": far.token,
+            "connection_ms": far.connection,
+            "round_trip_ms": far.round_trip,
+            "goal_ms": far.goal(),
+            "whole_ms": far.whole(),
+        },
+        "phases": phases.collect::<Vec<_>>(),
+        "calls": { "all": calls.all(), "C_Login": calls.of("C_Login"), "C_SignInit": calls.of("C_SignInit") },
+        "sizes": results.sizes.iter().map(|(n, s)| json!({ "name": n, "bytes": s })).collect::<Vec<_>>(),
+    })
+}
+
+fn scores(scores: &[Score]) -> Vec<Value> {
+    let scores = scores.iter().map(|score| {
+        json!({
+            "name": score.name,
+            "median_ms": median(&score.wall),
+            "median_cpu_ms": median(&score.cpu),
+            "to_floor": score.to_floor,
+            "peak_memory_kib": score.peak_memory,
+            "wall_ms": score.wall,
+        })
+    });
+    scores.collect()
+}
