@@ -6,6 +6,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod kryoptic;
+pub mod nss;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;
 pub mod pem;
@@ -15,4 +17,5 @@ pub mod softhsm;
 
 mod files;
 mod target;
+mod token;
 mod tool;

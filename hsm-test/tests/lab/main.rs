@@ -6,6 +6,7 @@ mod behaviour;
 mod cli;
 mod client;
 mod grants;
+mod kryoptic;
 mod mistakes;
 mod pki;
 mod policy;
