@@ -6,9 +6,14 @@ packages=(
     build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
     ca-certificates
     gnutls-bin        # p11tool
+    libclang-dev      # bindgen reads OpenSSL's headers, for kryoptic
+    libnss3-tools     # certutil, and NSS's module with it
+    libsqlite3-dev    # where kryoptic keeps its objects
+    libssl-dev        # what kryoptic calculates with
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
+    pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
 )

@@ -150,7 +150,7 @@ impl<'a> Host<'a> {
         let patience = Duration::from_millis(open.patience);
         let module = open.module.0;
         let lock = token_lock(&module, patience)?;
-        self.device = Some(Device::open(&module, self.outbox)?);
+        self.device = Some(Device::open(&module, open.init_args, self.outbox)?);
         self.session = Some(Session {
             module,
             patience,

@@ -42,9 +42,12 @@ pub trait Signer: Send + Sync {
 }
 
 /// How device hosts are run.
+#[derive(Clone)]
 pub struct Settings {
     /// `--pkcs11-lib`
     pub module: Option<PathBuf>,
+    /// `--pkcs11-init-args`, for the one module that is named
+    pub init_args: Option<String>,
     /// `KEYANCHOR_PKCS11_LIB`
     pub default_module: Option<PathBuf>,
     /// `KEYANCHOR_PIN_FILE`

@@ -46,6 +46,8 @@ pub enum Request {
 pub struct Open {
     /// The module's canonical path, already checked.
     pub module: FilePath,
+    /// A text without NUL that the module is given in C_Initialize (pReserved).
+    pub init_args: Option<String>,
     /// How long to wait for other processes that use the same module, in milliseconds.
     pub patience: u64,
     /// The sources of the PIN.

@@ -9,6 +9,8 @@
 pub mod bench;
 pub mod fault;
 pub mod floor;
+pub mod kryoptic;
+pub mod nss;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;
 pub mod pem;
@@ -20,4 +22,5 @@ pub mod spy;
 
 mod files;
 mod target;
+mod token;
 mod tool;

@@ -10,8 +10,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::files::{create_directory, read, write};
+use crate::files::{create_directory, write};
 use crate::pki::Pki;
+use crate::token::{self, Token};
 use crate::{target, tool};
 
 mod template;
@@ -24,9 +25,9 @@ pub struct SoftHsm {
 
 impl SoftHsm {
     /// The PIN of every token here.
-    pub const PIN: &'static str = "648219";
+    pub const PIN: &'static str = token::PIN;
     /// The security officer's PIN of every token here.
-    pub const SO_PIN: &'static str = "73519482";
+    pub const SO_PIN: &'static str = token::SO_PIN;
 
     /// A token `lab` with the keys `laptop`, `rsa2048`, `p384` and `always`, their certificates and their PKI.
     ///
@@ -111,42 +112,17 @@ impl SoftHsm {
 
     /// Generates a signing key that cannot be exported; the type is pkcs11-tool's, like `EC:secp521r1` or `rsa:4096`.
     pub fn generate(&self, label: &str, id_hex: &str, key_type: &str) {
-        let arguments = [
-            "--keypairgen",
-            "--key-type",
-            key_type,
-            "--id",
-            id_hex,
-            "--label",
-            label,
-            "--usage-sign",
-        ];
-        tool::run(self.unlocked().args(arguments));
+        self.token().generate(label, id_hex, key_type);
     }
 
     /// Puts a certificate, DER or PEM, on the token.
     pub fn import_certificate(&self, path: &Path, label: &str, id_hex: &str) {
-        let der = self.dir().join("imported.der");
-        tool::run(
-            Command::new("openssl")
-                .args(["x509", "-outform", "DER", "-in"])
-                .arg(path)
-                .arg("-out")
-                .arg(&der),
-        );
-        let object = ["--type", "cert", "--id", id_hex, "--label", label];
-        tool::run(self.unlocked().arg("--write-object").arg(&der).args(object));
+        self.token().import_certificate(path, label, id_hex);
     }
 
     /// The public key object of that label as a PEM SubjectPublicKeyInfo.
     pub fn public_key_pem(&self, label: &str) -> String {
-        let file = self.dir().join("exported.pem");
-        let mut command = self.command("p11tool");
-        command.env("GNUTLS_PIN", Self::PIN).arg("--provider").arg(Self::module()).arg("--login");
-        // pkcs11-tool 0.23 cannot read P-384 keys, and p11tool sleeps for three seconds without --outfile
-        command.arg("--export-pubkey").arg(format!("pkcs11:token=lab;object={label};type=public"));
-        tool::run(command.arg("--outfile").arg(&file));
-        read(&file)
+        self.token().public_key_pem(label)
     }
 
     /// Initialises one more token, with the same PIN.
@@ -170,25 +146,21 @@ impl SoftHsm {
         tool::run(self.unlocked().args(["--delete-object", "--type", "pubkey", "--label", label]));
     }
 
-    /// A command that sees this token.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("SOFTHSM2_CONF", self.conf());
-        command
+    fn token(&self) -> Token<'_> {
+        Token {
+            module: Self::module(),
+            environment: self.command_env(),
+            label: "lab",
+            scratch: self.dir(),
+        }
     }
 
     fn pkcs11_tool(&self) -> Command {
-        let mut command = self.command("pkcs11-tool");
-        // through the environment: other users can read a command line
-        command.env("LAB_PIN", Self::PIN).env("LAB_SO_PIN", Self::SO_PIN);
-        command.arg("--module").arg(Self::module());
-        command
+        self.token().pkcs11_tool()
     }
 
     fn unlocked(&self) -> Command {
-        let mut command = self.pkcs11_tool();
-        command.args(["--token-label", "lab", "--login", "--pin", "env:LAB_PIN"]);
-        command
+        self.token().unlocked()
     }
 
     /// Points the configuration at this directory.

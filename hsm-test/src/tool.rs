@@ -12,7 +12,7 @@ pub(crate) fn run(command: &mut Command) -> String {
     let output = match command.output() {
         Ok(output) => output,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            panic!("the lab needs {name}: apt-get install softhsm2 opensc gnutls-bin openssl")
+            panic!("the lab needs {name}: softhsm/packages.sh installs it")
         }
         Err(error) => panic!("{name}: {error}"),
     };

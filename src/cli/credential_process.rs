@@ -31,6 +31,9 @@ Example, one line of ~/.aws/config:
 Absolute paths, and the URI in double quotes: anything else breaks some SDK. A certificate file may
 hold the whole chain; without --key, --certificate says where the key is too.
 
+The module of Firefox and NSS reads where its database is from C_Initialize:
+  --pkcs11-lib libsoftokn3.so --pkcs11-init-args \"configdir='sql:/home/me/.pki/nssdb' flags=readOnly\"
+
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN), KEYANCHOR_RUNTIME_DIR (locks),
 AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_ENDPOINT_URL_ROLESANYWHERE,
 AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
@@ -85,6 +88,9 @@ pub struct Options {
     /// The PKCS#11 module, if not one that is registered
     #[arg(long, value_name = "FILE")]
     pkcs11_lib: Option<PathBuf>,
+    /// A text that this module wants in C_Initialize, as NSS does
+    #[arg(long, value_name = "TEXT")]
+    pkcs11_init_args: Option<String>,
     /// Send the PIN even if a wrong one would lock the token
     #[arg(long)]
     use_last_try: bool,

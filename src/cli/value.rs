@@ -99,6 +99,27 @@ pub(super) fn session_name(text: &str) -> Result<String, Usage> {
     ))
 }
 
+/// Longest text for C_Initialize, in bytes.
+const LONGEST_INIT_ARGS: usize = 4096;
+
+/// What a module is given in C_Initialize: a C string, so without NUL.
+pub(super) fn init_args(option: &str, text: &str) -> Result<String, Usage> {
+    let cause = if text.is_empty() {
+        "it is empty"
+    } else if text.contains('\0') {
+        "it holds a NUL"
+    } else if text.len() > LONGEST_INIT_ARGS {
+        "it is longer than 4096 bytes"
+    } else {
+        return Ok(text.to_owned());
+    };
+    Err(wrong(
+        format!("{option} cannot be used"),
+        cause.to_owned(),
+        "write it as the module's manual says; for NSS it is configdir='sql:/DIR' flags=readOnly",
+    ))
+}
+
 /// `true` or `false`, as the SDKs read their variables.
 pub(super) fn switch(variable: &str, value: Option<String>) -> Result<bool, Usage> {
     match value.as_deref() {
@@ -138,6 +159,18 @@ mod tests {
         for text in ["899", "43201", "0x384", "+900", "15m", ""] {
             assert!(session_duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn arguments_of_a_module_are_a_c_string_of_some_length() {
+        let nss = "configdir='sql:/home/me/.pki/nssdb' flags=readOnly";
+        assert_eq!(init_args("--pkcs11-init-args", nss).ok().as_deref(), Some(nss));
+        let refused = |text: &str| init_args("--pkcs11-init-args", text).err();
+        assert_eq!(refused("a\0b").and_then(|e| e.cause).as_deref(), Some("it holds a NUL"));
+        // NSS crashes on it.
+        assert_eq!(refused("").and_then(|e| e.cause).as_deref(), Some("it is empty"));
+        assert!(refused(&"a".repeat(LONGEST_INIT_ARGS)).is_none());
+        assert!(refused(&"a".repeat(LONGEST_INIT_ARGS + 1)).is_some());
     }
 
     #[test]

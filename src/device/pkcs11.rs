@@ -76,12 +76,16 @@ pub enum Found<T> {
 }
 
 impl<'a> Device<'a> {
-    /// Loads and initialises a module.
+    /// Loads and initialises a module, with a text for those that want one.
     ///
     /// # Errors
     /// When it cannot be loaded, is no PKCS#11 module, or refuses to start.
-    pub fn open(module: &Path, outbox: &'a Outbox) -> Result<Self, Failure> {
-        let module = Module::load(module, outbox)?;
+    pub fn open(
+        module: &Path,
+        init_args: Option<String>,
+        outbox: &'a Outbox,
+    ) -> Result<Self, Failure> {
+        let module = Module::load(module, init_args, outbox)?;
         Ok(Self { module, present: None, attached: Vec::new(), read: 0, hidden: None, key: None })
     }
 

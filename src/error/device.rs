@@ -69,6 +69,13 @@ fn of_failure(failure: &Failure) -> Report {
             }),
         Failure::Busy { .. } => Report::new(Class::Deadline, failure)
             .hint("end the other process, or allow more time with --timeout"),
+        Failure::Call { function, code, meaning, .. }
+            if function == "C_Initialize" && code == "CKR_ARGUMENTS_BAD" =>
+        {
+            Report::new(Class::Local, failure)
+                .cause(format!("{code}: {meaning}"))
+                .hint("some modules, such as NSS, want a text in --pkcs11-init-args, and others take none")
+        }
         Failure::Call { function, code, meaning, .. } => Report::new(Class::Local, failure)
             .cause(format!("{code}: {meaning}"))
             .hint(format!("check the token with its own tool; --debug shows the calls before {function}")),

@@ -31,6 +31,14 @@ pub struct Pkcs11Uri {
     pub pin: Option<PinAttribute>,
 }
 
+impl Pkcs11Uri {
+    /// Whether it says which module to ask.
+    #[must_use]
+    pub fn names_a_module(&self) -> bool {
+        self.module_path.is_some() || self.module_name.is_some()
+    }
+}
+
 /// The attributes that choose a token. Texts are compared after trailing blanks are stripped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFilter {

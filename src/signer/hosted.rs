@@ -102,8 +102,8 @@ pub fn same_modules(
     other: &Pkcs11Uri,
     settings: &Settings,
 ) -> Result<bool, Error> {
-    let named = other.module_path.is_some() || other.module_name.is_some();
-    Ok(!named || modules::to_ask(settings, one)? == modules::to_ask(settings, other)?)
+    Ok(!other.names_a_module()
+        || modules::to_ask(settings, one)? == modules::to_ask(settings, other)?)
 }
 
 /// Where a URI says.

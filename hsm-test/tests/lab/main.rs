@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod fault;
 mod grants;
+mod kryoptic;
 mod mistakes;
 mod pki;
 mod policy;

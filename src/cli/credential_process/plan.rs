@@ -51,9 +51,13 @@ impl Plan {
         let environment =
             |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let only = options.ca_bundle.or_else(|| environment("AWS_CA_BUNDLE"));
+        let default_module = environment("KEYANCHOR_PKCS11_LIB");
+        let named = options.pkcs11_lib.is_some() || default_module.is_some();
+        let init_args = options.pkcs11_init_args.as_deref();
         let settings = Settings {
+            init_args: init_args_for(&key, certificate.as_ref(), named, init_args)?,
             module: options.pkcs11_lib,
-            default_module: environment("KEYANCHOR_PKCS11_LIB"),
+            default_module,
             pin_file: environment("KEYANCHOR_PIN_FILE"),
             last_try: options.use_last_try,
             debug: options.debug,
@@ -113,7 +117,12 @@ impl Plan {
         if same_host {
             return Ok(signer.certificates(&hosted::at(uri))?);
         }
-        Ok(hosted::certificates(uri, &self.settings)?)
+        let mut settings = self.settings.clone();
+        if matches!(self.key, KeyRef::Pkcs11(_)) {
+            // Those of the command line are for the key's module.
+            settings.init_args = None;
+        }
+        Ok(hosted::certificates(uri, &settings)?)
     }
 }
 
@@ -154,6 +163,31 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
         warn("other users can see a pin-value in the list of processes; use pin-source");
     }
     Ok((key_ref, certificate))
+}
+
+/// The text for C_Initialize is for one module: that of the key, or that of the certificate where
+/// the key is a file. It must be named, since what one module wants makes another fail.
+fn init_args_for(
+    key: &KeyRef,
+    certificate: Option<&KeyRef>,
+    a_module_is_named: bool,
+    text: Option<&str>,
+) -> Result<Option<String>, Usage> {
+    let Some(text) = text else { return Ok(None) };
+    let text = value::init_args("--pkcs11-init-args", text)?;
+    let uri = match (key, certificate) {
+        (KeyRef::Pkcs11(uri), _) | (KeyRef::File(_), Some(KeyRef::Pkcs11(uri))) => uri,
+        (KeyRef::File(_), _) => return Ok(None),
+    };
+    if a_module_is_named || uri.names_a_module() {
+        return Ok(Some(text));
+    }
+    Err(value::wrong(
+        "--pkcs11-init-args is for one module, and none is named".to_owned(),
+        "all modules that are registered would be asked, and each wants another text or none"
+            .to_owned(),
+        "name the module with --pkcs11-lib",
+    ))
 }
 
 fn session(options: &Options) -> Result<Session, Usage> {

@@ -1,13 +1,14 @@
 //! A PKCS#11 module: loaded, initialised, and asked for its tokens. Every call into it is
 //! announced first, so that a crash or a hang can be laid to a function.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::context::{CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::{Slot, TokenInfo};
 
-use crate::device::pkcs11::return_value;
+use crate::device::pkcs11::{raw, return_value};
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::etiquette::PinState;
 use crate::wire::Failure;
@@ -18,6 +19,8 @@ use crate::wire::outbox::Outbox;
 pub(super) struct Module<'a> {
     pub(super) context: Pkcs11,
     pub(super) path: PathBuf,
+    /// What C_Initialize was given: a module may have kept the pointer.
+    init_args: Option<CString>,
     outbox: &'a Outbox,
 }
 
@@ -29,7 +32,11 @@ pub(super) struct Token {
 }
 
 impl<'a> Module<'a> {
-    pub(super) fn load(path: &Path, outbox: &'a Outbox) -> Result<Self, Failure> {
+    pub(super) fn load(
+        path: &Path,
+        init_args: Option<String>,
+        outbox: &'a Outbox,
+    ) -> Result<Self, Failure> {
         let unusable =
             |reason: String| Failure::Module { module: path.display().to_string(), reason };
         outbox.calling("dlopen");
@@ -38,8 +45,10 @@ impl<'a> Module<'a> {
             Error::MissingSymbol(symbol) => unusable(format!("it has no function {symbol}")),
             error => unusable(error.to_string()),
         })?;
-        let module = Self { context, path: path.into(), outbox };
-        let initialize = |flags| match module.context.initialize(CInitializeArgs::new(flags)) {
+        let init_args = init_args.map(CString::new).transpose().map_err(|_| Failure::Protocol)?;
+        let module = Self { context, path: path.into(), init_args, outbox };
+        let text = module.init_args.as_deref();
+        let initialize = |flags| match raw::initialize(&module.context, flags, text) {
             Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             answer => answer,
         };

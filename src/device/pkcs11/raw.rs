@@ -1,13 +1,16 @@
 //! Single-part C_Sign, which cryptoki does not have: its `sign` calls C_Sign twice, once for the
 //! length, and some tokens ask for a touch each time. A context-specific login, too, must stand
-//! between C_SignInit and C_Sign. This is the only unsafe code of the PKCS#11 host.
+//! between C_SignInit and C_Sign. And a text for C_Initialize, which is a pointer without a type.
+//! This is the only unsafe code of the PKCS#11 host.
 
-#![expect(unsafe_code, reason = "calls one function of the module through its C function list")]
+#![expect(unsafe_code, reason = "hands pointers to the module, and calls one function by its list")]
 
+use std::ffi::CStr;
 use std::path::Path;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
-use cryptoki::error::Rv;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, Rv};
 use cryptoki_sys::{CK_FUNCTION_LIST_PTR, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKR_OK};
 
 /// Longest signature that is taken, in bytes; that of ML-DSA-87 is 4627.
@@ -68,6 +71,22 @@ impl Raw {
         output.truncate(usize::try_from(length).unwrap_or(0).min(LONGEST));
         Ok(output)
     }
+}
+
+/// C_Initialize, with a text in pReserved for a module that wants one; it must stay where it is
+/// for as long as the module is in use.
+pub(super) fn initialize(
+    context: &Pkcs11,
+    flags: CInitializeFlags,
+    text: Option<&CStr>,
+) -> Result<(), Error> {
+    let arguments = match text.map(NonNull::from) {
+        None => CInitializeArgs::new(flags),
+        // SAFETY: the pointer is to a text that ends with NUL, which is what those modules read
+        // that take pReserved at all; others refuse it unread.
+        Some(text) => unsafe { CInitializeArgs::new_with_reserved(flags, text.cast()) },
+    };
+    context.initialize(arguments)
 }
 
 fn check(returned: CK_RV) -> Result<(), RawError> {

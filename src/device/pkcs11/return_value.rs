@@ -46,6 +46,7 @@ fn name(code: &RvError) -> String {
 
 fn meaning(code: &RvError) -> &'static str {
     match code {
+        RvError::ArgumentsBad => "the module wants other arguments",
         RvError::CryptokiNotInitialized => "the module lost its state",
         RvError::DataInvalid | RvError::DataLenRange => "the token does not take this input",
         RvError::DeviceError => "the token did not answer as it should",

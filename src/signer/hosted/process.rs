@@ -66,10 +66,8 @@ impl Host {
         let patience = call.mul_f32(PATIENCE).min(settings.deadline.left());
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
         host.write(|stdin| {
-            frame::write(
-                stdin,
-                &Request::Open(Open { module: FilePath(module.into()), patience, pin }),
-            )?;
+            let (module, init_args) = (FilePath(module.into()), settings.init_args.clone());
+            frame::write(stdin, &Request::Open(Open { module, init_args, patience, pin }))?;
             value.map_or(Ok(()), |value| frame::write_secret(stdin, value))
         })?;
         match host.answer()? {
