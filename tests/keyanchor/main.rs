@@ -16,3 +16,4 @@ mod prompts;
 mod sdks;
 mod streams;
 mod tokens;
+mod usage;
