@@ -90,6 +90,7 @@ fn hint(error: &clap::Error, words: &Words) -> String {
     match (nearest, &words.verb) {
         (Some(nearest), _) => format!("did you mean {nearest}?"),
         (None, _) if stray => "put values with spaces or ; into double quotes".to_owned(),
+        (None, Some(verb)) if words.early => format!("options stand after the command {verb}"),
         (None, Some(verb)) => format!("see keyanchor {verb} --help"),
         (None, None) => "see keyanchor --help".to_owned(),
     }
@@ -151,7 +152,7 @@ mod tests {
     fn each_command_sends_to_its_own_help() {
         assert_eq!(hint(&["", "look", "--zzz"]).as_deref(), Some("see keyanchor look --help"));
         assert_eq!(hint(&["", "bring"]).as_deref(), Some("see keyanchor bring --help"));
-        assert_eq!(hint(&["", "look", "--fra"]).as_deref(), Some("did you mean --far?"));
+        assert_eq!(hint(&["", "look", "--farr"]).as_deref(), Some("did you mean --far?"));
         assert_eq!(hint(&["", "brin"]).as_deref(), Some("did you mean bring?"));
         assert_eq!(hint(&["", "--far"]).as_deref(), Some("see keyanchor --help"));
         assert_eq!(hint(&["", "look", "--far", "--far"]), None, "said twice, and meant once");

@@ -16,6 +16,8 @@ pub(super) struct Words {
     pub(super) list: Vec<OsString>,
     /// The command, where one was given.
     pub(super) verb: Option<String>,
+    /// Whether something stands before the command.
+    pub(super) early: bool,
 }
 
 /// An option with its value, as it stands in one word or two.
@@ -48,7 +50,10 @@ impl Words {
             }
             rest = rest.get(words..).unwrap_or_default();
         }
-        Ok(Self { list, verb: verb.map(|verb| verb.get_name().to_owned()) })
+        let verb = verb.map(|verb| verb.get_name().to_owned());
+        let early =
+            verb.as_ref().is_some_and(|verb| list.get(1).is_some_and(|word| word != verb.as_str()));
+        Ok(Self { list, verb, early })
     }
 
     /// Where the line of a configuration file was cut, if it looks like that: a shell ends a command

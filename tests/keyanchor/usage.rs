@@ -28,6 +28,9 @@ fn an_option_that_is_nearly_right_is_recognised_with_its_value_too() {
     alone("unknown-option-with-a-value", &["--sesion-duration=900"]);
     alone("unknown-option-hides-its-value", &["--pin-value=648219"]);
     alone("unknown-short-option", &["-k", "x"]);
+    let lab = lab();
+    let early = run(lab.command().args(["--debug", "credential-process"]));
+    check("option-before-the-command", &lab, &early);
 }
 
 #[test]
