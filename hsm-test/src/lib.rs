@@ -10,6 +10,7 @@
 pub mod openssl;
 pub mod pem;
 pub mod pki;
+pub mod s_server;
 pub mod server;
 pub mod softhsm;
 

@@ -11,4 +11,5 @@ mod pki;
 mod policy;
 mod softhsm;
 mod sts;
+mod tls;
 mod vectors;
