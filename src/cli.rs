@@ -12,6 +12,7 @@ pub mod credential_process;
 mod log;
 mod usage;
 mod value;
+mod words;
 
 pub use usage::Parsed;
 
@@ -32,7 +33,7 @@ impl Cli {
     /// Reads the arguments, the program's name first.
     #[must_use]
     pub fn read(arguments: impl Iterator<Item = OsString>) -> Parsed<Self> {
-        usage::parsed(Self::try_parse_from(arguments))
+        usage::parsed(arguments.collect())
     }
 
     /// Does what was asked for.

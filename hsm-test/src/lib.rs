@@ -16,6 +16,7 @@ pub mod openssl;
 pub mod pem;
 pub mod pki;
 pub mod relay;
+pub mod s_server;
 pub mod server;
 pub mod softhsm;
 pub mod spy;

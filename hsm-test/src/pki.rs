@@ -16,6 +16,10 @@ use rcgen::{
 use crate::files::{create_directory, read, write};
 use crate::{openssl, target, tool};
 
+mod tls;
+
+pub use tls::Flaw;
+
 /// Yubico's PIV attestation extension "firmware version", the mark of an attestation certificate.
 const YUBICO_FIRMWARE_VERSION: [u64; 9] = [1, 3, 6, 1, 4, 1, 41482, 3, 3];
 const HOUR: Duration = Duration::from_secs(3600);
@@ -158,24 +162,6 @@ impl Pki {
         command.arg("-force_pubkey").arg(key).arg("-extfile").arg(extensions);
         command.arg("-CA").arg(self.intermediate_pem_path());
         tool::run(command.arg("-CAkey").arg(self.directory.join("intermediate.key")))
-    }
-
-    /// A TLS server certificate for 127.0.0.1, ::1 and localhost: its chain and its key, both PEM.
-    pub fn server_certificate(&self) -> (String, String) {
-        let names = ["localhost", "127.0.0.1", "::1"].map(String::from);
-        let mut template = CertificateParams::new(names).expect("the names are well-formed");
-        template.distinguished_name = name(Some("Example Lab Server"));
-        (template.not_before, template.not_after) = lifetime(365 * DAY);
-        template.serial_number = Some(random_serial());
-        template.is_ca = IsCa::ExplicitNoCa;
-        template.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        template.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        template.use_authority_key_identifier_extension = true;
-        let key = fresh_key();
-        let leaf = template
-            .signed_by(&key, &self.issuer("intermediate"))
-            .expect("a complete template signs");
-        (leaf.pem() + &read(&self.intermediate_pem_path()), key.serialize_pem())
     }
 
     /// A key pair in software: the private key as PKCS#8 PEM, the public key as PEM. Kinds are `rsa:2048`,

@@ -20,10 +20,12 @@ pub mod sigv4;
 
 mod account;
 mod behaviour;
+mod body;
 mod certificate;
 mod diagnosis;
 mod http;
 mod listener;
+mod slow;
 mod state;
 mod sts;
 
@@ -188,6 +190,11 @@ impl Server {
     /// Every request that arrived whole, in order, with what became of it.
     pub fn requests(&self) -> Vec<Request> {
         self.state.requests()
+    }
+
+    /// How many TCP connections were accepted, with or without a request.
+    pub fn connections(&self) -> usize {
+        self.state.connections()
     }
 
     /// What the server does with requests from now on; it starts with [`Behaviour::Verify`].

@@ -1,5 +1,6 @@
 //! `keyanchor credential-process`: what an SDK runs, the reason why we exist.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -45,10 +46,10 @@ pub struct Options {
     /// The private key
     #[arg(long, value_name = "REF", aliases = ["pkcs11-uri", "private-key"], help = KEY_HELP)]
     #[arg(required_unless_present = "certificate")]
-    key: Vec<String>,
+    key: Vec<OsString>,
     /// Its certificate, a file or pkcs11: URI, if not beside the key
     #[arg(long, value_name = "FILE|URI")]
-    certificate: Option<String>,
+    certificate: Option<OsString>,
     /// Certificates between it and the trust anchor, PEM
     #[arg(long, value_name = "FILE")]
     intermediates: Option<PathBuf>,

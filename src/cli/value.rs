@@ -1,14 +1,18 @@
 //! What options hold, as values: each error names its option and shows what would be right.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use crate::error::Usage;
 use crate::exchange::arn::{Arn, Resource};
 use crate::key::{KeyRef, KeyRefError};
 
-/// A key or certificate reference. Its text is not shown: it may hold a PIN.
-pub(super) fn reference(option: &str, text: &str) -> Result<KeyRef, Usage> {
-    text.parse().map_err(|error: KeyRefError| match &error {
+/// A key or certificate reference; a path may hold any bytes. Its text is not shown: it may hold a
+/// PIN.
+pub(super) fn reference(option: &str, text: &OsStr) -> Result<KeyRef, Usage> {
+    let Some(utf8) = text.to_str() else { return path(option, text) };
+    utf8.parse().map_err(|error: KeyRefError| match &error {
         KeyRefError::Uri(_) => wrong(
             format!("{option} is not a usable pkcs11: URI"),
             error.to_string(),
@@ -22,8 +26,21 @@ pub(super) fn reference(option: &str, text: &str) -> Result<KeyRef, Usage> {
     })
 }
 
+/// What is not UTF-8 is a path, unless it begins as a URI does: those have no other bytes.
+fn path(option: &str, text: &OsStr) -> Result<KeyRef, Usage> {
+    let start = text.as_bytes().get(..7).unwrap_or_default();
+    if start.eq_ignore_ascii_case(b"pkcs11:") {
+        return Err(wrong(
+            format!("{option} is not a usable pkcs11: URI"),
+            "it is not UTF-8 text".to_owned(),
+            "percent-encode what is not ASCII (RFC 7512)",
+        ));
+    }
+    Ok(KeyRef::File(text.into()))
+}
+
 /// The value of an option that may be given under several names: all must say the same.
-pub(super) fn one_of(options: &str, values: Vec<String>) -> Result<Option<String>, Usage> {
+pub(super) fn one_of(options: &str, values: Vec<OsString>) -> Result<Option<OsString>, Usage> {
     let mut values = values.into_iter();
     let first = values.next();
     match values.find(|value| Some(value) != first.as_ref()) {
@@ -176,7 +193,7 @@ mod tests {
     #[test]
     fn the_same_value_under_two_names_is_one() {
         let same = one_of("--key", vec!["a".into(), "a".into()]);
-        assert_eq!(same.ok().flatten().as_deref(), Some("a"));
+        assert_eq!(same.ok().flatten(), Some("a".into()));
         assert!(one_of("--key", vec!["a".into(), "b".into()]).is_err());
     }
 }

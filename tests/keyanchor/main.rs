@@ -18,3 +18,4 @@ mod prompts;
 mod sdks;
 mod streams;
 mod tokens;
+mod usage;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
@@ -20,8 +20,10 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use super::behaviour::Staged;
+use super::body::{Body, Broken, Tamper};
 use super::clock;
 use super::http::{self, Refusal, Request, Response, Verdict};
+use super::slow::Slow;
 use super::state::State;
 
 const LONGEST_BODY: usize = 1 << 20;
@@ -33,10 +35,6 @@ pub(super) struct Listener {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
-
-/// Why a connection ends without an answer.
-#[derive(Debug)]
-struct Broken;
 
 impl Listener {
     pub(super) fn start(port: u16, tls: &(String, String), state: Arc<State>) -> Self {
@@ -79,14 +77,6 @@ impl fmt::Debug for Listener {
     }
 }
 
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the lab was told to break the connection")
-    }
-}
-
-impl std::error::Error for Broken {}
-
 fn tls_config((chain, key): &(String, String)) -> ServerConfig {
     let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>();
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a PEM private key");
@@ -104,6 +94,7 @@ async fn accept(socket: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
     loop {
         match socket.accept().await {
             Ok((stream, _)) => {
+                state.connected();
                 drop(tokio::spawn(converse(stream, acceptor.clone(), Arc::clone(&state))))
             }
             // out of file descriptors, most likely: others will close some
@@ -122,6 +113,7 @@ async fn converse(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) {
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
+    let stream = Slow::new(stream, Arc::clone(&state));
     let service = service_fn(|request| answer(request, Arc::clone(&state)));
     let mut server = hyper::server::conn::http1::Builder::new();
     let _ = server.max_buf_size(LONGEST_HEAD).serve_connection(TokioIo::new(stream), service).await;
@@ -130,13 +122,15 @@ async fn converse(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) {
 async fn answer(
     request: hyper::Request<Incoming>,
     state: Arc<State>,
-) -> Result<hyper::Response<Full<Bytes>>, Broken> {
+) -> Result<hyper::Response<Body>, Broken> {
     let staged = match receive(request).await {
         Ok(request) => state.handle(request),
-        Err(refusal) => Staged::Answer(refusal.json()),
+        Err(refusal) => Staged::Answer(refusal.json(), Tamper::Nothing),
     };
     match staged {
-        Staged::Answer(response) => Ok(sealed(response, &clock::http_date(state.clock.now()))),
+        Staged::Answer(response, tamper) => {
+            Ok(sealed(response, tamper, &clock::http_date(state.clock.now())))
+        }
         Staged::Break => Err(Broken),
         Staged::Silence => match std::future::pending::<Infallible>().await {},
     }
@@ -162,7 +156,7 @@ async fn receive(request: hyper::Request<Incoming>) -> Result<Request, Refusal> 
 }
 
 /// The answer with the headers that all of them have, unless it has its own.
-fn sealed(response: Response, date: &str) -> hyper::Response<Full<Bytes>> {
+fn sealed(response: Response, tamper: Tamper, date: &str) -> hyper::Response<Body> {
     let identifier = http::uuid();
     let own =
         |name: &str| response.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
@@ -175,7 +169,9 @@ fn sealed(response: Response, date: &str) -> hyper::Response<Full<Bytes>> {
     {
         builder = builder.header(name, value);
     }
-    builder
-        .body(Full::new(Bytes::from(response.body)))
-        .expect("the status and headers given are those of HTTP")
+    let body = Body::new(response.body, tamper);
+    if let Some(promised) = body.promised() {
+        builder = builder.header("content-length", promised);
+    }
+    builder.body(body).expect("the status and headers given are those of HTTP")
 }

@@ -1,8 +1,9 @@
 //! What the server remembers: its account, the sessions handed out, the requests seen, how to behave.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::account::{Account, Session};
 use super::behaviour::{Behaviour, Staged};
@@ -16,6 +17,7 @@ pub(super) struct State {
     pub(super) clock: Clock,
     account: Account,
     behaviour: Mutex<Behaviour>,
+    connections: AtomicUsize,
     requests: Mutex<Vec<Request>>,
     sessions: Mutex<HashMap<String, Session>>,
 }
@@ -26,6 +28,7 @@ impl State {
             clock: Clock::default(),
             account: Account::of(config),
             behaviour: Mutex::default(),
+            connections: AtomicUsize::new(0),
             requests: Mutex::default(),
             sessions: Mutex::default(),
         }
@@ -47,13 +50,28 @@ impl State {
         matches!(*open(&self.behaviour), Behaviour::Reset)
     }
 
+    pub(super) fn pause(&self) -> Duration {
+        open(&self.behaviour).pause()
+    }
+
+    pub(super) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// What to do about a request, which is remembered together with the verdict.
     pub(super) fn handle(&self, mut request: Request) -> Staged {
-        let staged = open(&self.behaviour).next();
+        let (staged, tamper) = {
+            let mut behaviour = open(&self.behaviour);
+            (behaviour.next(), behaviour.tamper())
+        };
         let staged = staged.unwrap_or_else(|| {
             let (verdict, response) = self.judge(&request);
             request.verdict = verdict;
-            Staged::Answer(response)
+            Staged::Answer(response, tamper)
         });
         if let Some(observer) = self.config().observer {
             observer(&request);

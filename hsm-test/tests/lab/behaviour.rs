@@ -66,6 +66,56 @@ fn a_reset_is_an_error_of_the_connection() {
 }
 
 #[test]
+fn a_closed_connection_is_no_reset() {
+    let server = serve();
+    server.behave(Behaviour::Close);
+    let error = try_send(&server, &Call::right(&server).text()).expect_err("no answer");
+    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+    assert_eq!((server.requests().len(), server.connections()), (1, 1));
+}
+
+#[test]
+fn a_dripping_answer_is_right_and_slow() {
+    let server = serve();
+    let every = Duration::from_millis(1);
+    server.behave(Behaviour::Drip { every });
+    let start = std::time::Instant::now();
+    let answer = send(&server, &Call::right(&server).text());
+    assert_eq!(answer.status, 201);
+    let length = u32::try_from(answer.head.len() + answer.body.len()).expect("a short answer");
+    assert!(start.elapsed() >= every * length, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_truncated_answer_lacks_its_second_half() {
+    for chunked in [true, false] {
+        let server = serve();
+        server.behave(Behaviour::Truncate { chunked });
+        let text = Call::right(&server).text();
+        let error = try_send(&server, &text).expect_err("TLS ends without a word");
+        assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+        assert_eq!(server.requests()[0].verdict, Verdict::Granted);
+        server.behave(Behaviour::Verify);
+        assert_eq!(send(&server, &text).status, 201);
+    }
+}
+
+#[test]
+fn an_endless_answer_does_not_end() {
+    for promised in [None, Some(1 << 40)] {
+        let server = serve();
+        server.behave(Behaviour::Endless { promised });
+        let (text, bundle) = (Call::right(&server).text(), server.ca_bundle());
+        let address = server.url().replace("https://", "");
+        let read = crate::client::try_read(&address, &bundle, &text, 4 << 20).expect("an answer");
+        assert_eq!(read.len(), 4 << 20);
+        let head = String::from_utf8_lossy(&read[..1024]).to_lowercase();
+        let header = if promised.is_some() { "content-length: 1099511627776" } else { "chunked" };
+        assert!(head.contains(header), "{head}");
+    }
+}
+
+#[test]
 fn the_date_header_follows_the_servers_clock() {
     let server = serve();
     server.clock_offset(86_400);

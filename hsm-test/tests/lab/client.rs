@@ -212,6 +212,29 @@ pub(crate) fn try_send(server: &Server, text: &str) -> std::io::Result<String> {
 
 /// The same without a hold on the server.
 pub(crate) fn try_send_to(address: &str, bundle: &Path, text: &str) -> std::io::Result<String> {
+    let mut answer = String::new();
+    connect(address, bundle, text)?.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The first bytes of an answer, so many of them.
+pub(crate) fn try_read(
+    address: &str,
+    bundle: &Path,
+    text: &str,
+    length: usize,
+) -> std::io::Result<Vec<u8>> {
+    let mut answer = vec![0; length];
+    connect(address, bundle, text)?.read_exact(&mut answer)?;
+    Ok(answer)
+}
+
+/// A connection on which that text has been sent.
+fn connect(
+    address: &str,
+    bundle: &Path,
+    text: &str,
+) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(bundle).expect("a PEM bundle")).expect("a root");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -226,9 +249,7 @@ pub(crate) fn try_send_to(address: &str, bundle: &Path, text: &str) -> std::io::
     let connection = ClientConnection::new(Arc::new(config), name).expect("a TLS client");
     let mut stream = StreamOwned::new(connection, socket);
     stream.write_all(text.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    Ok(stream)
 }
 
 /// Sends a request that must be refused for that reason, and gives the answer.

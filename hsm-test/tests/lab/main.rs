@@ -13,4 +13,5 @@ mod pki;
 mod policy;
 mod softhsm;
 mod sts;
+mod tls;
 mod vectors;
