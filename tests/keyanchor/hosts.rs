@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, faulty_module, granted, lab, run};
+use crate::lab::{Ended, Lab, fault, granted, lab, run};
 
 /// The program and its host in this test's own folder, so that their processes can be told apart:
 /// a host's environment is hidden from its own user.
@@ -29,19 +29,24 @@ fn left_behind(lab: &Lab) -> Vec<(PathBuf, String)> {
     lines.collect()
 }
 
-fn with_module(lab: &Lab, fault: &str, options: &[&str]) -> (Ended, Duration) {
-    let module = faulty_module(lab, fault);
+/// A module that never returns, and whose destructor waits for the call that hangs: an orderly exit
+/// would never end.
+const HANGS: &str = "C_Initialize * sleep forever\nunload * sleep forever";
+
+fn with_fault(lab: &Lab, script: &str, options: &[&str]) -> (Ended, Duration) {
+    let fault = fault(lab, script);
     let program = own_programs(lab);
     let mut command = lab.with_program(&program, "laptop");
     let start = Instant::now();
-    let ended = run(command.args(options).arg("--pkcs11-lib").arg(module));
+    command.args(options).arg("--pkcs11-lib").arg(fault.module());
+    let ended = run(command.envs(fault.command_env()));
     (ended, start.elapsed())
 }
 
 #[test]
 fn a_module_that_crashes_is_an_error_that_names_the_function() {
     let lab = lab();
-    let (ended, _) = with_module(&lab, "CRASH", &[]);
+    let (ended, _) = with_fault(&lab, "C_Initialize * segv", &[]);
     check("module-crashes", &lab, &ended);
     assert_eq!(left_behind(&lab), []);
 }
@@ -49,14 +54,14 @@ fn a_module_that_crashes_is_an_error_that_names_the_function() {
 #[test]
 fn a_module_that_ends_the_process_is_an_error_that_names_the_function() {
     let lab = lab();
-    let (ended, _) = with_module(&lab, "EXIT", &[]);
+    let (ended, _) = with_fault(&lab, "C_Initialize * exit 3", &[]);
     check("module-ends-its-process", &lab, &ended);
 }
 
 #[test]
 fn a_module_that_hangs_is_given_up_at_the_deadline_of_a_call() {
     let lab = lab();
-    let (ended, time) = with_module(&lab, "HANG", &[]);
+    let (ended, time) = with_fault(&lab, HANGS, &[]);
     check("module-hangs", &lab, &ended);
     assert!((10..=12).contains(&time.as_secs()), "{time:?}");
     assert_eq!(left_behind(&lab), []);
@@ -65,7 +70,7 @@ fn a_module_that_hangs_is_given_up_at_the_deadline_of_a_call() {
 #[test]
 fn a_shorter_run_gives_a_hanging_module_up_earlier() {
     let lab = lab();
-    let (ended, time) = with_module(&lab, "HANG", &["--timeout", "1s"]);
+    let (ended, time) = with_fault(&lab, HANGS, &["--timeout", "1s"]);
     assert_eq!(ended.code, 6, "{}", ended.stderr);
     assert!(time < Duration::from_secs(3), "{time:?}");
 }
@@ -73,14 +78,17 @@ fn a_shorter_run_gives_a_hanging_module_up_earlier() {
 #[test]
 fn a_killed_front_leaves_no_host_behind() {
     let lab = lab();
-    let module = faulty_module(&lab, "HANG");
+    let fault = fault(&lab, HANGS);
     let mut front = std::process::Command::new(own_programs(&lab));
     front
         .arg("credential-process")
         .args(lab.server.arguments())
         .args(["--key", &lab.uri("laptop")]);
-    front.arg("--certificate").arg(lab.hsm.chain("laptop")).arg("--pkcs11-lib").arg(module);
-    front.env("KEYANCHOR_RUNTIME_DIR", lab.hsm.dir().join("run")).envs(lab.hsm.command_env());
+    front.arg("--certificate").arg(lab.hsm.chain("laptop")).arg("--pkcs11-lib").arg(fault.module());
+    front
+        .envs(fault.command_env())
+        .env("KEYANCHOR_RUNTIME_DIR", lab.hsm.dir().join("run"))
+        .envs(lab.hsm.command_env());
     let mut front = front.stdout(std::process::Stdio::null()).spawn().expect("front");
     let host = |lab: &Lab| {
         left_behind(lab).into_iter().find(|(_, line)| line.contains("keyanchor-pkcs11"))

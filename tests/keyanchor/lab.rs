@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use hsm_test::fault::Fault;
 use hsm_test::pki::Pki;
 use hsm_test::server::{Config, Server};
 use hsm_test::softhsm::SoftHsm;
@@ -131,18 +132,7 @@ pub(crate) fn tool(program: &str, arguments: &[&OsStr]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A module of `tests/modules`, compiled for this test with one of its faults switched on.
-pub(crate) fn module(lab: &Lab, source: &str, define: &str) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules").join(source);
-    let name: String = define.chars().filter(char::is_ascii_alphanumeric).collect();
-    let module = lab.safe.path().join(format!("{}.so", name.to_lowercase()));
-    let define = format!("-D{define}");
-    let words = ["-shared", "-fPIC", &define, "-o"].map(OsStr::new).into_iter();
-    let arguments: Vec<_> = words.chain([module.as_os_str(), source.as_os_str()]).collect();
-    tool("cc", &arguments);
-    module
-}
-
-pub(crate) fn faulty_module(lab: &Lab, fault: &str) -> PathBuf {
-    module(lab, "faulty.c", fault)
+/// A real module that fails where `script` says so.
+pub(crate) fn fault(lab: &Lab, script: &str) -> Fault {
+    Fault::new(lab.safe.path(), &SoftHsm::module(), script)
 }

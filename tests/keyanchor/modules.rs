@@ -75,7 +75,8 @@ fn no_login_is_tried_where_another_module_has_a_token_that_fits() {
 #[test]
 fn a_broken_module_does_not_stand_in_the_way_of_a_good_one() {
     let lab = lab();
-    let crash = crate::lab::faulty_module(&lab, "CRASH");
-    register(&lab, &[&crash, &SoftHsm::module()]);
-    granted(&mut unnamed(lab.with_key("laptop")));
+    let crash = crate::lab::fault(&lab, "C_Initialize * segv");
+    register(&lab, &[&crash.module(), &SoftHsm::module()]);
+    granted(unnamed(lab.with_key("laptop")).envs(crash.command_env()));
+    assert_eq!(crash.calls("C_Initialize"), 1);
 }

@@ -2,19 +2,15 @@
 
 use std::process::Command;
 
-use hsm_test::softhsm::SoftHsm;
-
 use crate::calls::{Calls, spy};
 use crate::golden::check;
-use crate::lab::{Lab, granted, lab, module, run};
+use crate::lab::{Lab, fault, granted, lab, run};
 
-/// `command` through pkcs11-spy and a module that changes what `define` says.
-fn meddled<'c>(lab: &Lab, command: &'c mut Command, define: &str) -> &'c mut Command {
-    let module = module(lab, "meddling.c", define);
-    command.arg("--pkcs11-lib").arg(spy()).env("PKCS11SPY", module);
-    command
-        .env("PKCS11SPY_OUTPUT", lab.hsm.dir().join("spy.log"))
-        .env("MEDDLED_MODULE", SoftHsm::module())
+/// `command` through pkcs11-spy, the witness, and a module that does what `script` says.
+fn meddled<'c>(lab: &Lab, command: &'c mut Command, script: &str) -> &'c mut Command {
+    let fault = fault(lab, script);
+    command.arg("--pkcs11-lib").arg(spy()).env("PKCS11SPY", fault.module());
+    command.env("PKCS11SPY_OUTPUT", lab.hsm.dir().join("spy.log")).envs(fault.command_env())
 }
 
 fn calls(lab: &Lab) -> Calls {
@@ -25,7 +21,11 @@ fn calls(lab: &Lab) -> Calls {
 fn a_locked_token_is_left_alone() {
     let lab = lab();
     let mut command = lab.with_key("laptop");
-    check("pin-locked", &lab, &run(meddled(&lab, command.arg("--use-last-try"), "FLAGS=0x40000")));
+    check(
+        "pin-locked",
+        &lab,
+        &run(meddled(&lab, command.arg("--use-last-try"), "C_GetTokenInfo * flags +0x40000")),
+    );
     assert_eq!(calls(&lab).of("C_Login"), 0);
 }
 
@@ -35,16 +35,24 @@ fn the_last_try_is_used_only_by_name() {
     check(
         "pin-at-last-try",
         &lab,
-        &run(meddled(&lab, &mut lab.with_key("laptop"), "FLAGS=0x20000")),
+        &run(meddled(&lab, &mut lab.with_key("laptop"), "C_GetTokenInfo * flags +0x20000")),
     );
     assert_eq!(calls(&lab).of("C_Login"), 0);
-    granted(meddled(&lab, lab.with_key("laptop").arg("--use-last-try"), "FLAGS=0x20000"));
+    granted(meddled(
+        &lab,
+        lab.with_key("laptop").arg("--use-last-try"),
+        "C_GetTokenInfo * flags +0x20000",
+    ));
 }
 
 #[test]
 fn a_key_that_asks_each_time_obeys_the_last_try_too() {
     let lab = lab();
-    granted(meddled(&lab, lab.with_key("always").arg("--use-last-try"), "FLAGS=0x20000"));
+    granted(meddled(
+        &lab,
+        lab.with_key("always").arg("--use-last-try"),
+        "C_GetTokenInfo * flags +0x20000",
+    ));
     assert_eq!(calls(&lab).of("C_Login"), 2);
 }
 
@@ -52,7 +60,7 @@ fn a_key_that_asks_each_time_obeys_the_last_try_too() {
 fn a_wrong_signature_is_never_sent() {
     for label in ["laptop", "rsa2048"] {
         let lab = lab();
-        let ended = run(meddled(&lab, &mut lab.with_key(label), "BAD_SIGNATURE"));
+        let ended = run(meddled(&lab, &mut lab.with_key(label), "C_Sign * corrupt"));
         check("signature-that-does-not-verify", &lab, &ended);
         assert!(lab.server.requests().is_empty());
     }
@@ -76,14 +84,14 @@ fn a_signature_of_another_key_is_never_sent() {
 fn a_token_without_the_first_mechanism_signs_with_the_second() {
     let lab = lab();
     // CKM_RSA_PKCS: the token hashes by itself then.
-    granted(meddled(&lab, &mut lab.with_key("rsa2048"), "NO_MECHANISM=0x1"));
+    granted(meddled(&lab, &mut lab.with_key("rsa2048"), "C_SignInit * refuse-mechanism 0x1"));
     assert_eq!(calls(&lab).of("C_Sign"), 1);
 }
 
 #[test]
 fn a_key_that_does_not_say_that_it_asks_each_time_is_understood() {
     let lab = lab();
-    granted(meddled(&lab, &mut lab.with_key("always"), "NEVER_ASKS"));
+    granted(meddled(&lab, &mut lab.with_key("always"), "C_GetAttributeValue * clear 0x202"));
     assert!(calls(&lab).0.contains("CKU_CONTEXT_SPECIFIC"));
 }
 
@@ -91,5 +99,5 @@ fn a_key_that_does_not_say_that_it_asks_each_time_is_understood() {
 fn a_token_whose_info_does_not_parse_is_skipped() {
     let lab = lab();
     lab.hsm.add_token("second");
-    granted(meddled(&lab, &mut lab.with_key("laptop"), "BAD_INFO"));
+    granted(meddled(&lab, &mut lab.with_key("laptop"), "C_GetTokenInfo * unparsable second"));
 }
