@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hsm_test::relay::Relay;
 
-use crate::lab::{Lab, faulty_module, granted, lab, run};
+use crate::lab::{Lab, fault, granted, lab, run};
 
 /// The journey of a key through a relay.
 fn through(lab: &Lab, relay: &Relay, label: &str) -> Command {
@@ -53,8 +53,9 @@ fn the_connection_does_not_wait_for_the_token() {
     let lab = lab();
     let relay = relay(&lab);
     let mut command = through(&lab, &relay, "laptop");
-    let module = faulty_module(&lab, "HANG");
-    let ended = run(command.args(["--timeout", "2s"]).arg("--pkcs11-lib").arg(module));
+    let fault = fault(&lab, "C_Initialize * sleep forever");
+    command.args(["--timeout", "2s"]).arg("--pkcs11-lib").arg(fault.module());
+    let ended = run(command.envs(fault.command_env()));
     assert_eq!(ended.code, 6, "{}", ended.stderr);
     assert_eq!((relay.connections(), lab.server.requests().len()), (1, 0));
 }
