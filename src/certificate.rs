@@ -10,7 +10,10 @@ use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
 use crate::key::public_key::{PublicKey, PublicKeyError};
 
+mod names;
 mod signature;
+
+pub use names::{AlternativeNames, NameAttribute};
 
 /// Yubico's arc for what an attestation certificate says about a key (firmware, serial, policy).
 const YUBICO_ATTESTATION: &str = "1.3.6.1.4.1.41482.3.";

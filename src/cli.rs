@@ -10,6 +10,7 @@ use crate::error::Error;
 
 pub mod credential_process;
 mod log;
+pub mod plan;
 mod usage;
 mod value;
 mod words;

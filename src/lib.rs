@@ -13,6 +13,7 @@ pub mod deadline;
 pub mod device;
 pub mod error;
 pub mod exchange;
+pub mod explain;
 #[cfg(feature = "pkcs11")]
 pub mod host;
 pub mod identity;

@@ -1,25 +1,18 @@
 //! `keyanchor credential-process`: what an SDK runs, the reason why we exist.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
 
 use crate::aside::aside;
-use crate::cli::credential_process::plan::Plan;
-use crate::cli::{log, warn};
+use crate::cli::plan::Plan;
+use crate::cli::{plan, warn};
 use crate::error::Error;
 use crate::exchange::http::Opening;
 use crate::exchange::{Exchange, RolesAnywhere};
 use crate::key::KeyRef;
 use crate::output;
 use crate::timing::Phase;
-
-mod plan;
-
-const KEY_HELP: &str = "The private key: a pkcs11: URI or a PEM file
-(--pkcs11-uri and --private-key are other names of this option)";
 
 const EXAMPLE: &str = "\
 Example, one line of ~/.aws/config:
@@ -43,67 +36,8 @@ AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Options {
-    /// The private key
-    #[arg(long, value_name = "REF", aliases = ["pkcs11-uri", "private-key"], help = KEY_HELP)]
-    #[arg(required_unless_present = "certificate")]
-    key: Vec<OsString>,
-    /// Its certificate, a file or pkcs11: URI, if not beside the key
-    #[arg(long, value_name = "FILE|URI")]
-    certificate: Option<OsString>,
-    /// Certificates between it and the trust anchor, PEM
-    #[arg(long, value_name = "FILE")]
-    intermediates: Option<PathBuf>,
-    /// The trust anchor (or its alias ARN)
-    #[arg(long, value_name = "ARN")]
-    trust_anchor_arn: String,
-    /// The profile (or its alias ARN)
-    #[arg(long, value_name = "ARN")]
-    profile_arn: String,
-    /// The role to take on
-    #[arg(long, value_name = "ARN")]
-    role_arn: String,
-    /// How long the credentials last, 900 to 43200
-    #[arg(long, value_name = "SECONDS", default_value = "3600")]
-    session_duration: String,
-    /// The session's name, where the profile accepts one
-    #[arg(long, value_name = "NAME")]
-    role_session_name: Option<String>,
-    /// The region, if not the trust anchor's
-    #[arg(long)]
-    region: Option<String>,
-    /// Another endpoint, such as a VPC endpoint's URL
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
-    /// Use the FIPS endpoint
-    #[arg(long)]
-    fips: bool,
-    /// Use the endpoint for IPv4 and IPv6
-    #[arg(long)]
-    dual_stack: bool,
-    /// Trust these CA certificates and no others, PEM
-    #[arg(long, value_name = "FILE")]
-    ca_bundle: Option<PathBuf>,
-    /// Trust these CA certificates as well, PEM
-    #[arg(long, value_name = "FILE", conflicts_with = "ca_bundle")]
-    ca_file: Option<PathBuf>,
-    /// The PKCS#11 module, if not one that is registered
-    #[arg(long, value_name = "FILE")]
-    pkcs11_lib: Option<PathBuf>,
-    /// A text that this module wants in C_Initialize, as NSS does
-    #[arg(long, value_name = "TEXT")]
-    pkcs11_init_args: Option<String>,
-    /// Send the PIN even if a wrong one would lock the token
-    #[arg(long)]
-    use_last_try: bool,
-    /// How long a run may take, a person's time apart
-    #[arg(long, value_name = "TIME", default_value = "15s")]
-    timeout: String,
-    /// Say on stderr what is done; never a secret
-    #[arg(long)]
-    debug: bool,
-    /// Say on stderr how long each phase takes
-    #[arg(long)]
-    trace_timing: bool,
+    #[command(flatten)]
+    plan: plan::Options,
 }
 
 /// Gets credentials and prints them.
@@ -111,9 +45,9 @@ pub struct Options {
 /// # Errors
 /// Whatever ends the run; then nothing has been printed.
 pub fn run(options: Options) -> Result<(), Error> {
-    log::start(options.debug, options.trace_timing);
+    options.plan.start_log();
     let _phase = Phase::start("whole run");
-    let plan = Plan::of(options)?;
+    let plan = Plan::of(options.plan)?;
     output::check().map_err(Error::Output)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::System)?;
@@ -137,7 +71,8 @@ pub fn run(options: Options) -> Result<(), Error> {
 /// no time which a connection could use.
 async fn exchange(plan: Plan) -> Result<Exchange, Error> {
     let now = SystemTime::now();
-    let files = plan.files(now)?;
+    let files = plan.files()?;
+    files.check(now)?;
     let (session, endpoint) = (plan.session.clone(), plan.endpoint.clone());
     let opening =
         Opening::start(endpoint.clone(), plan.roots.clone(), !matches!(plan.key, KeyRef::File(_)));

@@ -23,7 +23,8 @@ pub mod request;
 
 use request::{Signed, Unsigned};
 
-const PATH: &str = "/sessions";
+/// The path of CreateSession, below that of the endpoint.
+pub const PATH: &str = "/sessions";
 
 /// What is asked for. All of it has been checked.
 #[derive(Clone)]

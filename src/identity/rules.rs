@@ -48,37 +48,37 @@ pub enum Finding {
     WeakSignature,
 }
 
-/// Checks a leaf against all rules, the most telling first.
+/// Checks a leaf against all rules.
 ///
 /// # Errors
-/// The first rule that it breaks.
+/// The most telling of those that it breaks.
 pub fn check(leaf: &Certificate, now: SystemTime) -> Result<(), Error> {
-    match first(leaf, now) {
+    match findings(leaf, now).into_iter().next() {
         None => Ok(()),
         Some(finding) => Err(Error::Rule { subject: format!("'{}'", leaf.subject()), finding }),
     }
 }
 
-fn first(leaf: &Certificate, now: SystemTime) -> Option<Finding> {
-    if leaf.is_ca() {
-        return Some(Finding::Ca);
-    }
-    if now > leaf.not_after() {
-        let (not_after, now) = (timestamp(leaf.not_after()), timestamp(now));
-        return Some(Finding::Expired { not_after, now });
-    }
-    if now < leaf.not_before() {
-        let (not_before, now) = (timestamp(leaf.not_before()), timestamp(now));
-        return Some(Finding::NotYetValid { not_before, now });
-    }
+/// All rules that a leaf breaks, the most telling first.
+#[must_use]
+pub fn findings(leaf: &Certificate, now: SystemTime) -> Vec<Finding> {
     let rules = [
+        (!leaf.is_ca(), Finding::Ca),
+        (
+            now <= leaf.not_after(),
+            Finding::Expired { not_after: timestamp(leaf.not_after()), now: timestamp(now) },
+        ),
+        (
+            now >= leaf.not_before(),
+            Finding::NotYetValid { not_before: timestamp(leaf.not_before()), now: timestamp(now) },
+        ),
         (leaf.is_version_3(), Finding::Version),
         (leaf.may_sign(), Finding::NoDigitalSignature),
         (!leaf.has_empty_subject(), Finding::EmptySubject),
         (!is_weak(leaf.signature_algorithm()), Finding::WeakSignature),
         (is_positive(leaf.serial()), Finding::Serial),
     ];
-    rules.into_iter().find_map(|(kept, finding)| (!kept).then_some(finding))
+    rules.into_iter().filter(|(kept, _)| !kept).map(|(_, finding)| finding).collect()
 }
 
 fn is_weak(algorithm: ObjectIdentifier) -> bool {

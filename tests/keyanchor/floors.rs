@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Modules from the ground up; those of one line are strangers to each other.
-const FLOORS: [&[&str]; 13] = [
+const FLOORS: [&[&str]; 14] = [
     &["secret", "paths", "deadline", "timing", "aside"],
     &["credentials", "key", "lock"],
     &["certificate"],
@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 13] = [
     &["signer"],
     &["identity"],
     &["exchange"],
+    &["explain"],
     &["output"],
     &["error"],
     &["cli"],

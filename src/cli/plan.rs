@@ -1,11 +1,10 @@
-//! What the options and the environment of `credential-process` mean: values that have been checked,
+//! What the options and the environment mean: values that have been checked,
 //! in an order that finds what is wrong before a device is touched.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::certificate::Certificate;
-use crate::cli::credential_process::Options;
 use crate::cli::{value, warn};
 use crate::deadline::Deadline;
 use crate::error::{Error, Usage};
@@ -13,13 +12,17 @@ use crate::exchange::arn::Resource;
 use crate::exchange::endpoint::{Endpoint, EndpointError, Variant, check_region};
 use crate::exchange::http::Roots;
 use crate::exchange::roles_anywhere::Session;
-use crate::identity::{Identity, chain, files, rules};
+use crate::identity::{Chain, Identity, chain, files, rules};
 use crate::key::uri::{PinAttribute, Pkcs11Uri};
 use crate::key::{KeyRef, PublicKey};
 use crate::signer::file::FileKey;
 use crate::signer::hosted::{self, HostedKey};
 use crate::signer::{Settings, Signer};
 use crate::timing::Phase;
+
+mod options;
+
+pub use options::Options;
 
 /// What the options and the environment mean, all of it checked.
 pub(super) struct Plan {
@@ -38,8 +41,25 @@ pub(super) struct Files {
     pool: Vec<Certificate>,
     /// The leaf, perhaps with more.
     found: Vec<Certificate>,
-    /// The key that the leaf is for, where that is certain.
-    expected: Option<PublicKey>,
+}
+
+impl Files {
+    /// Whether the leaf keeps the rules: what is wrong with it is known before any device is
+    /// touched.
+    pub(super) fn check(&self, now: SystemTime) -> Result<(), Error> {
+        chain::certain_leaf(&self.found).map_or(Ok(()), |leaf| rules::check(leaf, now))?;
+        self.expected().map(drop)
+    }
+
+    /// The key that the leaf is for; unknown where the file could hold several leaves.
+    fn expected(&self) -> Result<Option<PublicKey>, Error> {
+        let Some(leaf) = chain::certain_leaf(&self.found) else { return Ok(None) };
+        let unsupported = |source| crate::identity::Error::UnsupportedKey {
+            subject: format!("'{}'", leaf.subject()),
+            source,
+        };
+        Ok(Some(leaf.public_key().map_err(unsupported)?))
+    }
 }
 
 impl Plan {
@@ -68,33 +88,42 @@ impl Plan {
         Ok(Self { key, certificate, intermediates, session, endpoint, roots, settings })
     }
 
-    /// What the files say: what is wrong with them is known before any device is touched.
-    pub(super) fn files(&self, now: SystemTime) -> Result<Files, Error> {
+    /// What the files say.
+    pub(super) fn files(&self) -> Result<Files, Error> {
         let pool = self.intermediates.as_deref().map_or(Ok(Vec::new()), files::read)?;
         let found = match &self.certificate {
             Some(KeyRef::File(path)) => files::read(path)?,
             _ => Vec::new(),
         };
-        let expected = expected(&found, now)?;
-        Ok(Files { pool, found, expected })
+        Ok(Files { pool, found })
     }
 
     /// The key, and its certificate from the files or from the device.
     pub(super) fn identity(&self, files: Files, now: SystemTime) -> Result<Identity, Error> {
-        let Files { pool, mut found, expected } = files;
+        let (signer, Files { pool, found }) = self.pair(files)?;
+        let _phase = Phase::start("certificates");
+        Ok(Identity::prove(signer, found, pool, now)?)
+    }
+
+    /// The same as far as it can be known without proof: for one who wants to know what is wrong.
+    pub(super) fn chain(&self, files: Files, now: SystemTime) -> Result<Chain, Error> {
+        let (signer, Files { pool, found }) = self.pair(files)?;
+        Ok(Chain::of(&*signer, found, pool, now, &|_| Ok(()))?)
+    }
+
+    fn pair(&self, mut files: Files) -> Result<(Box<dyn Signer>, Files), Error> {
         let signer = {
             let _phase = Phase::start("find the key");
-            self.signer(expected.as_ref())?
+            self.signer(files.expected()?.as_ref())?
         };
-        let _phase = Phase::start("certificates");
         if let Some(KeyRef::Pkcs11(uri)) = &self.certificate {
-            found = self.certificates(uri, &*signer)?;
-            if found.is_empty() {
+            files.found = self.certificates(uri, &*signer)?;
+            if files.found.is_empty() {
                 // What was named does not parse: another one must not take its place in silence.
                 return Err(crate::identity::Error::NoCertificate.into());
             }
         }
-        Ok(Identity::prove(signer, found, pool, now)?)
+        Ok((signer, files))
     }
 
     fn signer(&self, expected: Option<&PublicKey>) -> Result<Box<dyn Signer>, Error> {
@@ -124,18 +153,6 @@ impl Plan {
         }
         Ok(hosted::certificates(uri, &settings)?)
     }
-}
-
-/// The key that a certificate file is for, once the certificate has passed the rules; unknown
-/// where the file could hold several leaves.
-fn expected(found: &[Certificate], now: SystemTime) -> Result<Option<PublicKey>, Error> {
-    let Some(leaf) = chain::certain_leaf(found) else { return Ok(None) };
-    rules::check(leaf, now)?;
-    let unsupported = |source| crate::identity::Error::UnsupportedKey {
-        subject: format!("'{}'", leaf.subject()),
-        source,
-    };
-    Ok(Some(leaf.public_key().map_err(unsupported)?))
 }
 
 /// Without a key the certificate's place is the key's too, and a PIN that only the certificate's
