@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::error::Error;
 
 pub mod credential_process;
+pub mod list;
 mod log;
 mod usage;
 mod value;
@@ -26,6 +27,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     CredentialProcess(Box<credential_process::Options>),
+    List(Box<list::Options>),
 }
 
 impl Cli {
@@ -42,6 +44,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Error> {
         match self.verb {
             Verb::CredentialProcess(options) => credential_process::run(*options),
+            Verb::List(options) => list::run(*options),
         }
     }
 }

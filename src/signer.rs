@@ -42,6 +42,7 @@ pub trait Signer: Send + Sync {
 }
 
 /// How device hosts are run.
+#[derive(Clone)]
 pub struct Settings {
     /// `--pkcs11-lib`
     pub module: Option<PathBuf>,
@@ -98,6 +99,14 @@ pub enum Error {
         module: PathBuf,
         /// Why not.
         reason: String,
+    },
+    /// A PIN that was configured, and several tokens that it could be for.
+    #[error("the PIN in KEYANCHOR_PIN_FILE was not tried on token '{token}'")]
+    ManyTokens {
+        /// The token's label.
+        token: String,
+        /// How many there are.
+        tokens: usize,
     },
     /// No module was named, and none is registered.
     #[error("no PKCS#11 module is known")]

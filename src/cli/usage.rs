@@ -65,6 +65,8 @@ fn usage(error: &clap::Error) -> Usage {
         || what.starts_with("there is no such")
     {
         "see keyanchor --help"
+    } else if words(error, ContextKind::Usage).concat().contains("keyanchor list") {
+        "see keyanchor list --help"
     } else {
         "see keyanchor credential-process --help"
     };
@@ -96,6 +98,7 @@ fn words(error: &clap::Error, kind: ContextKind) -> Vec<String> {
     match error.get(kind) {
         Some(ContextValue::String(word)) => vec![word.clone()],
         Some(ContextValue::Strings(words)) => words.clone(),
+        Some(ContextValue::StyledStr(usage)) => vec![usage.to_string()],
         _ => Vec::new(),
     }
 }
