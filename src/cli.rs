@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::error::Error;
 
 pub mod credential_process;
+pub mod list;
 mod log;
 pub mod plan;
 mod usage;
@@ -28,6 +29,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     CredentialProcess(Box<credential_process::Options>),
+    List(Box<list::Options>),
 }
 
 impl Cli {
@@ -44,6 +46,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Error> {
         match self.verb {
             Verb::CredentialProcess(options) => credential_process::run(*options),
+            Verb::List(options) => list::run(*options),
         }
     }
 }
@@ -54,4 +57,20 @@ fn warn(text: &str) {
         // Nobody can be told where stderr is closed.
         let _ = writeln!(io::stderr(), "keyanchor: warning: {text}");
     }
+}
+
+/// What became of an answer for people or programs. A reader that has seen enough, such as `head`,
+/// is no error.
+fn print(printed: io::Result<()>) -> Result<(), Error> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Listing(error)),
+        _ => Ok(()),
+    }
+}
+
+/// For a terminal that can show it, and a person who has not said no (no-color.org).
+fn colour() -> bool {
+    let no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let able = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    io::stdout().is_terminal() && able && !no
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 
+use crate::wire::Failure;
 use crate::{exchange, identity, signer};
 
 mod cloud;
@@ -22,6 +23,9 @@ pub enum Error {
     /// The pair of key and certificate.
     #[error(transparent)]
     Identity(identity::Error),
+    /// stdout was closed or full when an answer for people or programs was written.
+    #[error("the answer could not be written to stdout")]
+    Listing(io::Error),
     /// stdout was closed or full.
     #[error("the credentials could not be written to stdout")]
     Output(io::Error),
@@ -79,7 +83,7 @@ impl Error {
             Self::Exchange(error) => cloud::report(error),
             Self::Identity(error) => pair::report(error),
             Self::Signer(error) => device::report(error),
-            Self::Output(error) => {
+            Self::Listing(error) | Self::Output(error) => {
                 Report::new(Class::Local, self).cause(crate::paths::reason(error))
             }
             Self::System(error) => Report::out_of_resources(error),
@@ -108,6 +112,36 @@ impl Report {
 
     fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// What is told of a device that did not end the run.
+    #[must_use]
+    pub fn of_device(error: &signer::Error) -> Self {
+        device::report(error)
+    }
+
+    /// The same, of one thing that it could not do.
+    #[must_use]
+    pub fn of_failure(failure: &Failure) -> Self {
+        device::of_failure(failure)
+    }
+
+    /// What failed: the first line, without its prefix and as it came.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.error
+    }
+
+    /// Why: the second line.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.cause.as_deref().filter(|cause| !cause.is_empty())
+    }
+
+    /// What to do: the third line.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref().filter(|hint| !hint.is_empty())
     }
 
     /// The exit code.

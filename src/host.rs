@@ -14,9 +14,11 @@ use sha2::{Digest, Sha256};
 
 use crate::deadline::Deadline;
 use crate::device::pkcs11::{Device, Found};
+use crate::key::uri::TokenFilter;
 use crate::lock::Lock;
 use crate::prompt::{Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
 use crate::wire::frame::{self, Frame};
+use crate::wire::list::Listed;
 use crate::wire::outbox::Outbox;
 use crate::wire::{Bytes, Failure, Notice, Open, Reply, Request, VERSION};
 
@@ -122,6 +124,7 @@ impl<'a> Host<'a> {
                 Found::Visible(ders) => Reply::Certificates(ders.into_iter().map(Bytes).collect()),
                 Found::Hidden => Reply::Hidden,
             }),
+            Request::List(unlock) => self.list(unlock.as_deref()).map(Reply::Listed),
             Request::Unlock => self.unlock().map(|()| Reply::Unlocked),
             Request::Sign { scheme, message } => {
                 self.unlock()?;
@@ -159,6 +162,13 @@ impl<'a> Host<'a> {
             lock: Some(lock),
         });
         Ok(Reply::Opened)
+    }
+
+    fn list(&mut self, unlock: Option<&TokenFilter>) -> Result<Listed, Failure> {
+        let Some(token) = unlock else { return self.device()?.list() };
+        self.device()?.aim(token)?;
+        self.unlock()?;
+        self.device()?.list_unlocked()
     }
 
     /// Logs in, if a token wants that: its state is read, then one PIN is sent, once. A key that

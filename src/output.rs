@@ -6,6 +6,7 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
 
 use crate::credentials::Credentials;
 
+pub mod list;
 pub mod process;
 
 /// Whether there is a stdout at all: to be asked before a signature is spent.

@@ -102,6 +102,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A PIN that was configured, and several tokens that it could be for.
+    #[error("the PIN in KEYANCHOR_PIN_FILE was not tried on token '{token}'")]
+    ManyTokens {
+        /// The token's label.
+        token: String,
+        /// How many there are.
+        tokens: usize,
+    },
     /// No module was named, and none is registered.
     #[error("no PKCS#11 module is known")]
     NoModule,

@@ -1,8 +1,8 @@
 //! What keyanchor and its device hosts say to each other: one JSON message a frame, over the
 //! host's stdin and stdout. The main program asks, the host answers; notices come in between.
 //!
-//! The order is hello → open → select → (certificates) → (unlock) → sign; closing the host's
-//! stdin ends it.
+//! The order is hello → open → select → (certificates) → (unlock) → sign, or hello → open → list;
+//! closing the host's stdin ends it.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use crate::key::uri::{ObjectFilter, TokenFilter};
 mod bytes;
 pub mod failure;
 pub mod frame;
+pub mod list;
 pub mod outbox;
 
 pub use bytes::{Bytes, FilePath};
@@ -29,6 +30,9 @@ pub enum Request {
     Select(Box<Select>),
     /// Read certificates. Answered by [`Reply::Certificates`] or [`Reply::Hidden`].
     Certificates(Wanted),
+    /// Say what is on all tokens, without a login; or, after a login, on the one that is named.
+    /// Answered by [`Reply::Listed`].
+    List(Option<Box<TokenFilter>>),
     /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
     Unlock,
     /// Sign with the selected key, after logging in where that is needed. Answered by
@@ -105,6 +109,8 @@ pub enum Reply {
     Unlocked,
     /// DER certificates.
     Certificates(Vec<Bytes>),
+    /// What is on the tokens.
+    Listed(list::Listed),
     /// A signature, encoded as its [`Scheme`] says.
     Signature(Bytes),
     /// The request failed; the host lives on.

@@ -15,6 +15,7 @@ use crate::prompt::etiquette::PinState;
 use crate::wire::outbox::Outbox;
 use crate::wire::{Bytes, Failure, Select, Selected, Wanted};
 
+mod list;
 mod login;
 mod module;
 mod object;

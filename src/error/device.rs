@@ -22,6 +22,9 @@ pub(super) fn report(error: &Error) -> Report {
         Error::KeyFile { path, reason } => Report::new(Class::Local, error)
             .cause(without(reason, path))
             .hint("give a PEM file with a PKCS#8, SEC1 or PKCS#1 key that only you can read (chmod 600)"),
+        Error::ManyTokens { tokens, .. } => Report::new(Class::Pin, error)
+            .cause(format!("it is for one token, and {tokens} want one"))
+            .hint("name the module of that token with --pkcs11-lib, or type the PINs on a terminal"),
         Error::Module { module, reason } => Report::new(Class::Local, error)
             .cause(without(reason, module))
             .hint("the module and all folders above it must belong to root or to you, and be writable by nobody else"),
@@ -58,7 +61,7 @@ fn without(reason: &str, path: &Path) -> String {
     reason.strip_prefix(&named).unwrap_or(reason).to_owned()
 }
 
-fn of_failure(failure: &Failure) -> Report {
+pub(super) fn of_failure(failure: &Failure) -> Report {
     match failure {
         Failure::Ambiguous { what, candidates, .. } => Report::new(Class::Local, failure)
             .cause(listed(candidates))

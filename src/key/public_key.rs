@@ -10,6 +10,7 @@ use const_oid::db::rfc5912::{
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 /// How a message is signed. The signer takes the message, not its hash: who hashes is its affair.
@@ -101,8 +102,7 @@ impl PublicKey {
     /// # Errors
     /// When either is not well-formed, or the curve is not supported.
     pub fn from_ec(parameters: &[u8], point: &[u8]) -> Result<Self, PublicKeyError> {
-        let curve: ObjectIdentifier =
-            ObjectIdentifier::from_der(parameters).map_err(|_| PublicKeyError::Malformed)?;
+        let curve = oid(parameters)?;
         let point = <&OctetStringRef>::from_der(point).map_or(point, |wrapped| wrapped.as_bytes());
         Self::encode(ID_EC_PUBLIC_KEY, AnyRef::from(&curve), point)
     }
@@ -123,6 +123,17 @@ impl PublicKey {
     #[must_use]
     pub fn spki(&self) -> &[u8] {
         &self.spki
+    }
+
+    /// The SHA-256 of the SubjectPublicKeyInfo: what `openssl pkey -pubout -outform DER | sha256sum`
+    /// prints. One key has one, even where a certificate leaves out the NULL of an RSA key.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let written = match self.kind {
+            Kind::Ec(_) => None,
+            Kind::Rsa { .. } => Self::encode(RSA_ENCRYPTION, AnyRef::NULL, &self.key).ok(),
+        };
+        Sha256::digest(written.as_ref().unwrap_or(self).spki()).into()
     }
 
     /// The content of its BIT STRING: a DER RSAPublicKey, or an uncompressed point `04 ‖ X ‖ Y`.
@@ -194,6 +205,11 @@ fn point_curve(oid: spki::Result<ObjectIdentifier>, point: &[u8]) -> Result<Curv
     Ok(curve)
 }
 
+/// CKA_EC_PARAMS that names its curve.
+fn oid(parameters: &[u8]) -> Result<ObjectIdentifier, PublicKeyError> {
+    ObjectIdentifier::from_der(parameters).map_err(|_| PublicKeyError::Malformed)
+}
+
 /// Kinds of keys that people do have, by the names that they know.
 const OTHERS: [(&str, &str); 9] = [
     ("1.2.840.10040.4.1", "DSA"),
@@ -225,6 +241,15 @@ impl Curve {
         }
     }
 
+    /// The curve that CKA_EC_PARAMS names, for a key without its point.
+    ///
+    /// # Errors
+    /// When it is not well-formed, or the curve is not supported.
+    pub fn from_parameters(parameters: &[u8]) -> Result<Self, PublicKeyError> {
+        let oid = oid(parameters)?;
+        Self::from_oid(oid).ok_or_else(|| unsupported(oid))
+    }
+
     /// The length of a coordinate, and of each half of a raw signature, in bytes.
     #[must_use]
     pub fn field_length(self) -> usize {
@@ -250,10 +275,19 @@ impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Rsa { bits } => write!(f, "RSA-{bits}"),
-            Kind::Ec(Curve::P256) => f.write_str("P-256"),
-            Kind::Ec(Curve::P384) => f.write_str("P-384"),
-            Kind::Ec(Curve::P521) => f.write_str("P-521"),
+            Kind::Ec(curve) => curve.fmt(f),
         }
+    }
+}
+
+/// `P-256`
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        })
     }
 }
 
@@ -281,6 +315,17 @@ mod tests {
         let padded = [[0].as_slice(), &modulus].concat();
         assert_eq!(plain, PublicKey::from_rsa(&padded, &[0, 1, 0, 1]).expect("padded"));
         assert_eq!(plain.to_string(), "RSA-2048");
+    }
+
+    #[test]
+    fn one_key_has_one_fingerprint_however_it_was_written() {
+        let key = PublicKey::from_rsa(&[0xc1; 256], &[1, 0, 1]).expect("key");
+        let algorithm = AlgorithmIdentifierRef { oid: RSA_ENCRYPTION, parameters: None };
+        let subject_public_key = BitStringRef::from_bytes(key.key_bytes()).expect("bits");
+        let spki = SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der();
+        let bare = PublicKey::from_spki(&spki.expect("spki")).expect("without NULL");
+        assert!(bare.spki() != key.spki() && bare.fingerprint() == key.fingerprint());
+        assert_eq!(<[u8; 32]>::from(Sha256::digest(key.spki())), key.fingerprint());
     }
 
     #[test]

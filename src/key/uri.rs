@@ -2,7 +2,7 @@
 //! comes from. Parsed strictly: a filter that is half understood would find the wrong key.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -288,6 +288,22 @@ pub fn pasteable(token: &TokenFilter, object: &ObjectFilter) -> String {
     let class = object.class.map(|class| format!("type={}", class.name()));
     let parts: Vec<_> = texts.chain(version).chain(slot).chain(id).chain(class).collect();
     format!("pkcs11:{}", parts.join(";"))
+}
+
+/// The same with `module-path`; `None` where the path cannot stand in a URI, or the whole is longer
+/// than any that is read.
+#[must_use]
+pub fn pasteable_in(
+    module: Option<&Path>,
+    token: &TokenFilter,
+    object: &ObjectFilter,
+) -> Option<String> {
+    let mut uri = pasteable(token, object);
+    if let Some(module) = module {
+        let folders = module.to_str()?.split('/').map(|part| attribute::encode(part.as_bytes()));
+        uri += &format!("?module-path={}", folders.collect::<Vec<_>>().join("/"));
+    }
+    Some(uri).filter(|uri| uri.len() <= LONGEST)
 }
 
 impl ObjectClass {

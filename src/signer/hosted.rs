@@ -11,6 +11,7 @@ use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
 use crate::wire::{Bytes, FilePath, PinSources, Reply, Request, Select, Selected, Wanted};
 
+pub mod list;
 mod process;
 mod several;
 

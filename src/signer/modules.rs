@@ -1,7 +1,6 @@
 //! Which PKCS#11 modules to ask: the one that is named, else those that are registered with
 //! p11-kit. None is loaded here, and none that others could have changed is let through.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,20 +8,45 @@ use crate::key::uri::Pkcs11Uri;
 use crate::paths;
 use crate::signer::{Error, Settings};
 
+mod file;
+mod p11_kit;
+
+pub use file::{ModuleFile, parse};
+
 /// Where modules are that are named without a folder, and those of p11-kit's relative names.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 10] = [
     "/usr/lib/x86_64-linux-gnu/pkcs11",
     "/usr/lib/aarch64-linux-gnu/pkcs11",
     "/usr/lib64/pkcs11",
     "/usr/lib/pkcs11",
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
     "/usr/lib/softhsm",
     "/usr/local/lib",
 ];
 
-/// Longest module file that is read, in bytes.
-const LONGEST: u64 = 64 * 1024;
+/// How many of those are p11-kit's: what is in them is a module.
+const OF_P11_KIT: usize = 4;
+
+/// Modules that are there without being registered, as Yubico's is.
+const USUAL: [&str; 4] = [
+    "opensc-pkcs11.so",
+    "libykcs11.so",
+    "libsofthsm2.so",
+    "/opt/cloudhsm/lib/libcloudhsm_pkcs11.so",
+];
+
+/// Libraries that stand for other modules, or hold no key: asked only where they are named.
+const NO_DEVICES: [&str; 6] = [
+    "libnssckbi.so",
+    "onepin-opensc-pkcs11.so",
+    "p11-kit-client.so",
+    "p11-kit-proxy.so",
+    "p11-kit-trust.so",
+    "pkcs11-spy.so",
+];
 
 /// The modules to ask, as canonical paths: one that was named by `--pkcs11-lib`, the URI's
 /// `module-path` or `module-name`, or `KEYANCHOR_PKCS11_LIB`, in this order; else all that are
@@ -51,6 +75,31 @@ pub fn to_ask(settings: &Settings, uri: &Pkcs11Uri) -> Result<Vec<PathBuf>, Erro
     if modules.is_empty() { Err(Error::NoModule) } else { Ok(modules) }
 }
 
+/// A module to list, by its canonical path, or as it was named where it cannot be asked.
+pub type Candidate = (PathBuf, Result<(), Error>);
+
+/// The modules that a list is of, each once: those that were named, else the default, else all that
+/// are registered and those in the usual places. What cannot be loaded is told with the reason.
+#[must_use]
+pub fn to_list(settings: &Settings, named: &[PathBuf]) -> Vec<Candidate> {
+    let found = match &settings.default_module {
+        _ if !named.is_empty() => named.to_vec(),
+        Some(module) => vec![module.clone()],
+        None => registered().into_iter().chain(usual()).collect(),
+    };
+    let mut modules: Vec<Candidate> = Vec::new();
+    for module in found {
+        let (path, state) = match checked(&module) {
+            Ok(path) => (path, Ok(())),
+            Err(error) => (module, Err(error)),
+        };
+        if modules.iter().all(|(known, _)| *known != path) {
+            modules.push((path, state));
+        }
+    }
+    modules
+}
+
 fn checked(module: &Path) -> Result<PathBuf, Error> {
     let found = if module.components().count() == 1 { in_folders(module) } else { None };
     let path = found.as_deref().unwrap_or(module);
@@ -77,81 +126,30 @@ fn by_name(name: &str) -> Result<PathBuf, Error> {
     found.ok_or_else(|| Error::NoSuchModule { module: name.into(), reason: reason() })
 }
 
-/// The modules of p11-kit's `*.module` files (pkcs11.conf(5)). A file of the user hides one of the
-/// system with the same name; p11-kit would merge the two.
+/// The modules of p11-kit's files. A relative name that is nowhere is left out: packages register
+/// modules that others bring.
 fn registered() -> Vec<PathBuf> {
-    let mut files = BTreeMap::new();
-    let user = std::env::home_dir().map(|home| home.join(".config/pkcs11/modules"));
-    let system = ["/usr/share/p11-kit/modules", "/etc/pkcs11/modules"].map(PathBuf::from);
-    for folder in system.into_iter().chain(user) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".module") && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-                files.insert(name, entry.path());
-            }
-        }
-    }
-    let mut modules: Vec<_> = files.values().filter_map(|file| read(file)).collect();
-    modules.sort_by_key(|module| std::cmp::Reverse(module.priority));
-    modules.into_iter().map(|module| module.path).collect()
+    let libraries = p11_kit::registered().into_iter().map(PathBuf::from);
+    let libraries = libraries
+        .filter_map(|path| if path.is_absolute() { Some(path) } else { in_folders(&path) });
+    libraries.filter(|path| is_device(path)).collect()
 }
 
-/// What a module file says, as far as it matters here.
-#[derive(Debug, PartialEq, Eq)]
-struct Registered {
-    path: PathBuf,
-    priority: i64,
+/// What is in the usual places, registered or not.
+fn usual() -> Vec<PathBuf> {
+    let mut found: Vec<_> = FOLDERS[..OF_P11_KIT]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "so"))
+        .collect();
+    found.sort();
+    found.extend(USUAL.iter().filter_map(|name| in_folders(Path::new(name))));
+    found.retain(|path| is_device(path) && path.exists());
+    found
 }
 
-fn read(file: &Path) -> Option<Registered> {
-    let text = paths::read_public(file, LONGEST).ok()?;
-    parse(str::from_utf8(&text).ok()?)
-}
-
-/// `None` for what is not for us: disabled, remote, or a list of trusted certificates without keys.
-fn parse(text: &str) -> Option<Registered> {
-    let mut module = None;
-    let mut priority = 0;
-    let names_us = |list: &str| list.split([',', ' ']).any(|name| name == "keyanchor");
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        let Some((name, value)) = line.split_once(':') else { continue };
-        match (name.trim(), value.trim()) {
-            ("module", path) => module = Some(path).filter(|path| !path.is_empty()),
-            ("priority", number) => priority = number.parse().unwrap_or(0),
-            ("remote", _) | ("trust-policy", "yes") => return None,
-            ("enable-in", list) if !names_us(list) => return None,
-            ("disable-in", list) if names_us(list) => return None,
-            _ => {}
-        }
-    }
-    let path = Path::new(module?);
-    let path = if path.is_absolute() { path.into() } else { in_folders(path)? };
-    Some(Registered { path, priority })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_module_file_is_read_line_by_line() {
-        let file = "# a comment\nmodule: /opt/hsm/p11.so\npriority: 5\ncritical: no\n";
-        assert_eq!(parse(file), Some(Registered { path: "/opt/hsm/p11.so".into(), priority: 5 }));
-    }
-
-    #[test]
-    fn what_is_not_for_us_is_left_out() {
-        let module = "module: /opt/hsm/p11.so\n";
-        for rest in [
-            "remote: |ssh",
-            "trust-policy: yes",
-            "enable-in: firefox",
-            "disable-in: a, keyanchor",
-            "module:",
-        ] {
-            assert_eq!(parse(&format!("{module}{rest}\n")), None, "{rest}");
-        }
-        assert!(parse(&format!("{module}enable-in: keyanchor\n")).is_some());
-        assert_eq!(parse("module: no-such-module-anywhere.so"), None);
-    }
+fn is_device(module: &Path) -> bool {
+    let name = module.file_name().unwrap_or_default();
+    !NO_DEVICES.iter().any(|other| name == *other)
 }

@@ -161,7 +161,7 @@ impl Token {
         pasteable(&filter, object)
     }
 
-    fn tries(&self) -> Tries {
+    pub(super) fn tries(&self) -> Tries {
         if self.info.user_pin_locked() {
             Tries::None
         } else if self.info.user_pin_final_try() {
@@ -175,7 +175,7 @@ impl Token {
 }
 
 /// Fields are padded with blanks; some modules pad with NULs.
-fn trimmed(field: &str) -> &str {
+pub(super) fn trimmed(field: &str) -> &str {
     field.trim_end_matches(['\0', ' '])
 }
 

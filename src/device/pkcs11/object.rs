@@ -82,7 +82,7 @@ impl View<'_> {
         readable(handles.into_iter().map(|handle| self.object(class, handle)))
     }
 
-    fn handles(
+    pub(super) fn handles(
         &self,
         class: ObjectClass,
         mut template: Vec<Attribute>,
@@ -91,7 +91,7 @@ impl View<'_> {
         self.module.call("C_FindObjects", self.token, || self.session.find_objects(&template))
     }
 
-    fn read(
+    pub(super) fn read(
         &self,
         handle: ObjectHandle,
         types: &[AttributeType],
@@ -152,7 +152,7 @@ fn certified_key(der: &[u8]) -> Option<PublicKey> {
 }
 
 /// CKA_LABEL is compared as exact bytes, CKA_ID too.
-fn matching(filter: &ObjectFilter) -> Vec<Attribute> {
+pub(super) fn matching(filter: &ObjectFilter) -> Vec<Attribute> {
     let label = filter.label.as_ref().map(|label| Attribute::Label(label.clone().into_bytes()));
     let id = filter.id.as_ref().map(|id| Attribute::Id(id.clone()));
     label.into_iter().chain(id).collect()

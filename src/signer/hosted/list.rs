@@ -1,0 +1,133 @@
+//! What is on the tokens of many modules: a host each, all at once, and for each a time in which it
+//! must have answered; what takes longer, or fails, is told beside the others.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::deadline::Deadline;
+use crate::key::uri::TokenFilter;
+use crate::signer::hosted::process::{self, Host};
+use crate::signer::{Error, Settings, modules};
+use crate::wire::{Failure, FilePath, PinSources, Reply, Request, list};
+
+mod names;
+
+pub use names::Names;
+
+/// A module, and what it answered.
+pub struct Module {
+    /// Its canonical path, or as it was named where it was not asked.
+    pub path: PathBuf,
+    /// Its tokens.
+    pub tokens: Result<Vec<Token>, Error>,
+    /// How many more it has.
+    pub more: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A token, and what came of a login.
+pub struct Token {
+    /// What it shows.
+    pub facts: list::Token,
+    /// Why it was not logged in to, where that was wanted.
+    pub refused: Option<Error>,
+}
+
+/// Asks all modules at once, each for `time` in all. Nobody is asked for anything, and no login is
+/// made.
+#[must_use]
+pub fn ask_all(
+    candidates: Vec<modules::Candidate>,
+    time: Duration,
+    settings: &Settings,
+) -> Vec<Module> {
+    thread::scope(|scope| {
+        let running: Vec<_> = candidates
+            .into_iter()
+            .map(|candidate| {
+                let path = candidate.0.clone();
+                (path, scope.spawn(move || first_answer(candidate, time, settings)))
+            })
+            .collect();
+        let lost = |path| module(path, Err(process::out_of_order()), Duration::ZERO);
+        running
+            .into_iter()
+            .map(|(path, thread)| thread.join().unwrap_or_else(|_| lost(path)))
+            .collect()
+    })
+}
+
+fn first_answer((path, state): modules::Candidate, time: Duration, settings: &Settings) -> Module {
+    let start = Instant::now();
+    let answer = state.and_then(|()| ask(&path, None, None, time, settings));
+    module(path, answer, start.elapsed())
+}
+
+fn module(path: PathBuf, answer: Result<list::Listed, Error>, took: Duration) -> Module {
+    let more = answer.as_ref().map_or(0, |listed| listed.more);
+    let tokens = answer.map(|listed| listed.tokens.into_iter());
+    let tokens = tokens.map(|all| all.map(|facts| Token { facts, refused: None }).collect());
+    Module { path, tokens, more, took }
+}
+
+/// One question to one module, by a host of its own.
+fn ask(
+    module: &Path,
+    unlock: Option<TokenFilter>,
+    pin_file: Option<PathBuf>,
+    time: Duration,
+    settings: &Settings,
+) -> Result<list::Listed, Error> {
+    let settings = Settings { deadline: Deadline::after(time), ..settings.clone() };
+    let pin =
+        PinSources { value: false, file: pin_file.map(FilePath), last_try: settings.last_try };
+    let mut host = Host::start(module, &settings, time, pin, None)?;
+    match host.ask(&Request::List(unlock.map(Box::new)))? {
+        Reply::Listed(listed) => Ok(listed),
+        _ => Err(process::out_of_order()),
+    }
+}
+
+/// Logs in to the tokens that hide their objects, one after the other, since each may ask a person.
+/// A PIN that was configured is for one token: it is sent nowhere where several want one. A token
+/// that two modules show gets one PIN.
+pub fn unlock(modules: &mut [Module], time: Duration, settings: &Settings) {
+    let wanting = wanting(modules);
+    let file = settings.pin_file.clone().filter(|_| wanting.len() == 1);
+    for (place, number) in &wanting {
+        let Some(module) = modules.get_mut(*place) else { continue };
+        let path = module.path.clone();
+        let token = module.tokens.as_mut().ok().and_then(|tokens| tokens.get_mut(*number));
+        let Some(token) = token else { continue };
+        let answer = ask(&path, Some(names::whole(&token.facts)), file.clone(), time, settings);
+        match answer.map(|listed| listed.tokens.into_iter().next()) {
+            Ok(Some(facts)) => token.facts = facts,
+            Ok(None) => token.refused = Some(process::out_of_order()),
+            Err(Error::Device(Failure::NoTerminal { token: label }))
+                if settings.pin_file.is_some() && file.is_none() =>
+            {
+                token.refused = Some(Error::ManyTokens { token: label, tokens: wanting.len() });
+            }
+            Err(error) => token.refused = Some(error),
+        }
+    }
+}
+
+/// The places of the tokens that hide something: module and number.
+fn wanting(modules: &[Module]) -> Vec<(usize, usize)> {
+    let mut wanting = Vec::<(usize, usize, &list::Token)>::new();
+    for (place, module) in modules.iter().enumerate() {
+        for (number, token) in module.tokens.iter().flatten().enumerate() {
+            let token = &token.facts;
+            let known = |known: &(usize, usize, &list::Token)| {
+                known.0 != place && names::is_same(known.2, token)
+            };
+            if token.hides && !wanting.iter().any(known) {
+                wanting.push((place, number, token));
+            }
+        }
+    }
+    wanting.into_iter().map(|(place, number, _)| (place, number)).collect()
+}
