@@ -18,6 +18,7 @@ use crate::wire::{Bytes, Failure, Select, Selected, Wanted};
 mod login;
 mod module;
 mod object;
+mod quirks;
 mod raw;
 mod return_value;
 mod select;

@@ -15,7 +15,7 @@ impl Calls {
         self.0.lines().filter(named).count()
     }
 
-    fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         let call = |line: &&str| {
             line.split_once(": ").is_some_and(|(number, name)| {
                 number.parse::<u32>().is_ok() && name.starts_with("C_")

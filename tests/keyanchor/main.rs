@@ -6,6 +6,7 @@
 mod calls;
 mod errors;
 mod floors;
+mod foreign;
 mod golden;
 mod hosts;
 mod journeys;
