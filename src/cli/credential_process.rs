@@ -26,7 +26,7 @@ Absolute paths, and the URI in double quotes: anything else breaks some SDK. A c
 hold the whole chain; without --key, --certificate says where the key is too.
 
 The module of Firefox and NSS reads where its database is from C_Initialize:
-  --pkcs11-lib libsoftokn3.so --pkcs11-init-args \"configdir='sql:/home/me/.pki/nssdb' flags=readOnly\"
+  --pkcs11-lib libsoftokn3.so --pkcs11-init-args \"configdir='sql:/home/me/nssdb' flags=readOnly\"
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN), KEYANCHOR_RUNTIME_DIR (locks),
 AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_ENDPOINT_URL_ROLESANYWHERE,

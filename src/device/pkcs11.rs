@@ -19,6 +19,7 @@ mod list;
 mod login;
 mod module;
 mod object;
+mod quirks;
 mod raw;
 mod return_value;
 mod select;

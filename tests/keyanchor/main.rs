@@ -8,6 +8,7 @@ mod calls;
 mod clock;
 mod errors;
 mod floors;
+mod foreign;
 mod golden;
 mod hosts;
 mod journeys;

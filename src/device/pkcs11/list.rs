@@ -4,8 +4,9 @@
 use cryptoki::object::ObjectClass;
 use serde::Serialize;
 
-use crate::device::pkcs11::module::{Token, trimmed};
+use crate::device::pkcs11::module::Token;
 use crate::device::pkcs11::object::matching;
+use crate::device::pkcs11::quirks::trimmed;
 use crate::device::pkcs11::{Attached, Bytes, Device, Failure, View};
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::wire::list::{self, Contents, Listed};

@@ -2,6 +2,7 @@
 //! say; what the token answers is told here, with the tries that it says are left.
 
 use crate::device::pkcs11::module::Module;
+use crate::device::pkcs11::quirks;
 use crate::device::pkcs11::{
     Attached, AuthPin, Device, Error, Failure, Pin, PinState, RvError, UserType,
 };
@@ -29,15 +30,13 @@ impl Device<'_> {
         let attached = self.attached.get(place).ok_or(Failure::Protocol)?;
         let info = &attached.token.info;
         let (pin, origin) = pin.map_or((None, String::new()), |pin| (Some(pin.secret), pin.origin));
-        let taken = info.min_pin_length()..=info.max_pin_length();
         if let Some(pin) = &pin
-            && info.max_pin_length() > 0
-            && !taken.contains(&pin.expose().len())
+            && !quirks::takes_pins_of(info, pin.expose().len())
         {
             let reason = format!(
                 "{origin}: the token takes PINs of {} to {} bytes",
-                taken.start(),
-                taken.end()
+                info.min_pin_length(),
+                info.max_pin_length()
             );
             return Err(Failure::PinSource { token: attached.token.label(), reason });
         }
@@ -55,8 +54,11 @@ impl Device<'_> {
     /// A refused PIN is told as such, with what the token says now.
     fn explain(&mut self, refused: Refused, origin: String) -> Result<(), Failure> {
         let token = self.token();
+        // It was not locked a moment ago: this PIN has used up the last try.
+        let last = self.login_target().is_some_and(|a| a.token.tries() == Tries::One);
         Err(match refused {
             Refused::Other(failure) => failure,
+            Refused::Locked if last => Failure::PinWrong { token, origin, tries: Tries::None },
             Refused::Locked => Failure::PinLocked { token },
             Refused::Wrong => {
                 let tries = self.pin_state().map_or(Tries::Unknown, |state| state.tries);
@@ -87,13 +89,14 @@ impl Device<'_> {
         }
         let answer =
             login(&self.module, attached, UserType::ContextSpecific, attached.pin.as_ref());
+        let origin = attached.origin.clone();
         answer.map_err(|refused| match refused {
             Refused::Other(failure) => failure,
-            Refused::Locked => Failure::PinLocked { token },
-            Refused::Wrong => {
-                let origin = attached.origin.clone();
-                Failure::PinWrong { token, origin, tries: Tries::Unknown }
+            Refused::Locked if attached.token.tries() == Tries::One => {
+                Failure::PinWrong { token, origin, tries: Tries::None }
             }
+            Refused::Locked => Failure::PinLocked { token },
+            Refused::Wrong => Failure::PinWrong { token, origin, tries: Tries::Unknown },
         })
     }
 }
@@ -122,9 +125,7 @@ fn login(
     });
     answer.or_else(|failure| match code {
         Some(RvError::UserAlreadyLoggedIn) => Ok(()),
-        Some(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange) => {
-            Err(Refused::Wrong)
-        }
+        Some(code) if quirks::is_wrong_pin(code) => Err(Refused::Wrong),
         Some(RvError::PinLocked) => Err(Refused::Locked),
         _ => Err(Refused::Other(failure)),
     })

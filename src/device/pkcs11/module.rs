@@ -4,10 +4,11 @@
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
-use cryptoki::context::{CInitializeFlags, Pkcs11};
+use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::{Slot, TokenInfo};
 
+use crate::device::pkcs11::quirks::{self, trimmed};
 use crate::device::pkcs11::{raw, return_value};
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::etiquette::PinState;
@@ -52,13 +53,7 @@ impl<'a> Module<'a> {
             Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             answer => answer,
         };
-        module.call("C_Initialize", &module.name(), || {
-            match initialize(CInitializeFlags::OS_LOCKING_OK) {
-                // It has no locks of its own, and needs none: one thread calls it.
-                Err(Error::Pkcs11(RvError::CantLock, _)) => initialize(CInitializeFlags::empty()),
-                answer => answer,
-            }
-        })?;
+        module.call("C_Initialize", &module.name(), || quirks::initialize(initialize))?;
         Ok(module)
     }
 
@@ -90,7 +85,7 @@ impl<'a> Module<'a> {
         let slots = self.call("C_GetSlotList", &self.name(), list)?;
         let tokens = slots.into_iter().filter_map(|slot| {
             self.outbox.calling("C_GetTokenInfo");
-            let info = self.context.get_token_info(slot).ok()?;
+            let info = quirks::readable_info(self.context.get_token_info(slot))?;
             info.token_initialized().then_some(Token { slot, info })
         });
         Ok(tokens.collect())
@@ -161,6 +156,7 @@ impl Token {
         pasteable(&filter, object)
     }
 
+    /// What its flags, when they were read last, say about the tries that are left.
     pub(super) fn tries(&self) -> Tries {
         if self.info.user_pin_locked() {
             Tries::None
@@ -172,11 +168,6 @@ impl Token {
             Tries::Unknown
         }
     }
-}
-
-/// Fields are padded with blanks; some modules pad with NULs.
-pub(super) fn trimmed(field: &str) -> &str {
-    field.trim_end_matches(['\0', ' '])
 }
 
 fn text_fits(wanted: &Option<String>, field: &str) -> bool {

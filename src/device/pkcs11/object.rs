@@ -4,8 +4,8 @@
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use crate::certificate::Certificate;
 use crate::device::pkcs11::module::Module;
+use crate::device::pkcs11::quirks;
 use crate::key::PublicKey;
 use crate::key::uri::ObjectFilter;
 use crate::wire::Failure;
@@ -123,7 +123,7 @@ impl View<'_> {
         }
         let rsa = modulus.zip(exponent).and_then(|(m, e)| PublicKey::from_rsa(&m, &e).ok());
         let ec = curve.zip(point).and_then(|(c, p)| PublicKey::from_ec(&c, &p).ok());
-        object.public_key = rsa.or(ec).or_else(|| certified_key(object.der.as_ref()?));
+        object.public_key = rsa.or(ec).or_else(|| quirks::certified_key(object.der.as_ref()?));
         Ok(object)
     }
 }
@@ -143,12 +143,6 @@ pub(super) fn readable<T>(
         Some(failure) if good.is_empty() => Err(failure),
         _ => Ok(good),
     }
-}
-
-/// The key of a certificate, unless it only attests to one.
-fn certified_key(der: &[u8]) -> Option<PublicKey> {
-    let certificate = Certificate::from_der(der).ok()?;
-    if certificate.is_attestation() { None } else { certificate.public_key().ok() }
 }
 
 /// CKA_LABEL is compared as exact bytes, CKA_ID too.

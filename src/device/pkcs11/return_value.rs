@@ -2,6 +2,7 @@
 
 use cryptoki::error::{Error, Rv, RvError};
 
+use crate::device::pkcs11::quirks;
 use crate::device::pkcs11::raw::RawError;
 use crate::wire::Failure;
 
@@ -44,6 +45,8 @@ fn name(code: &RvError) -> String {
     name
 }
 
+const UNKNOWN: &str = "the module does not say more";
+
 fn meaning(code: &RvError) -> &'static str {
     match code {
         RvError::ArgumentsBad => "the module wants other arguments",
@@ -76,8 +79,9 @@ fn meaning(code: &RvError) -> &'static str {
         RvError::TokenNotRecognized => "the module does not know this token",
         RvError::UserAnotherAlreadyLoggedIn => "the security officer is logged in",
         RvError::UserNotLoggedIn => "the key wants a login that did not happen",
+        RvError::VendorDefined(code) => quirks::meaning(*code).unwrap_or(UNKNOWN),
         RvError::UserPinNotInitialized => "the token has no user PIN yet",
-        _ => "the module does not say more",
+        _ => UNKNOWN,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use cryptoki::object::ObjectHandle;
 
+use crate::device::pkcs11::quirks;
 use crate::device::pkcs11::raw::{Raw, RawError};
 use crate::device::pkcs11::signature::{self, Way};
-use crate::device::pkcs11::{Attached, Device, Error, Failure, Key, RvError, View, return_value};
+use crate::device::pkcs11::{Attached, Device, Failure, Key, RvError, View, return_value};
 use crate::key::public_key::Scheme;
 use crate::key::uri::ObjectFilter;
 use cryptoki::error::Rv;
@@ -85,7 +86,9 @@ impl Device<'_> {
         let raw = Raw::of(&self.module.path).map_err(Refused::Sign)?;
         self.module.announce("C_Sign");
         raw.sign(attached.session.handle(), &way.input).map_err(|error| match error {
-            RawError::Returned(Rv::Error(RvError::UserNotLoggedIn)) => Refused::NotLoggedIn,
+            RawError::Returned(Rv::Error(code)) if quirks::wants_a_login_of_its_own(code) => {
+                Refused::NotLoggedIn
+            }
             error => Refused::Sign(error),
         })
     }
@@ -102,7 +105,7 @@ impl Device<'_> {
         let token = attached.token.name();
         let answer = self.module.call("C_SignInit", &token, || {
             let answer = attached.session.sign_init(&first.mechanism, key);
-            unknown = matches!(answer, Err(Error::Pkcs11(RvError::MechanismInvalid, _)));
+            unknown = quirks::must_hash_by_itself(&answer);
             answer
         });
         match answer {

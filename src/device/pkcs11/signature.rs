@@ -1,10 +1,10 @@
 //! What goes into C_Sign, and what comes out of it (PKCS#11 v2.40 mechanisms §2.1 and §2.3).
 
 use cryptoki::mechanism::Mechanism;
-use der::asn1::UintRef;
-use der::{Decode, Encode, Sequence};
+use der::Encode;
 use sha2::{Digest, Sha256};
 
+use crate::device::pkcs11::quirks;
 use crate::key::public_key::Scheme;
 
 /// The DER of a DigestInfo for SHA-256, up to the hash (RFC 8017 §9.2, note 1).
@@ -36,24 +36,11 @@ pub(super) fn ways(scheme: Scheme, message: &[u8]) -> [Way; 2] {
     }
 }
 
-#[derive(Sequence)]
-struct EcdsaSignature<'a> {
-    r: UintRef<'a>,
-    s: UintRef<'a>,
-}
-
-/// Encodes a module's output as the scheme says. ECDSA comes out as r ‖ s; a module that returns
-/// DER already, or has dropped leading zeros on both halves alike, is understood as well.
+/// Encodes a module's output as the scheme says.
 pub(super) fn encode(scheme: Scheme, output: Vec<u8>) -> Option<Vec<u8>> {
     match scheme {
         Scheme::RsaPkcs1Sha256 => Some(output),
-        Scheme::EcdsaSha256 if EcdsaSignature::from_der(&output).is_ok() => Some(output),
-        Scheme::EcdsaSha256 if output.is_empty() || !output.len().is_multiple_of(2) => None,
-        Scheme::EcdsaSha256 => {
-            let (r, s) = output.split_at(output.len() / 2);
-            let signature = EcdsaSignature { r: UintRef::new(r).ok()?, s: UintRef::new(s).ok()? };
-            signature.to_der().ok()
-        }
+        Scheme::EcdsaSha256 => quirks::ecdsa_signature(&output)?.to_der().ok(),
     }
 }
 
