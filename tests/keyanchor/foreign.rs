@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
+use hsm_test::fault::Fault;
 use hsm_test::kryoptic::{Kryoptic, WrongPins};
 use hsm_test::nss::Nss;
 use hsm_test::softhsm::SoftHsm;
+use hsm_test::spy::{self, Calls};
 
-use crate::calls::{Calls, spy};
 use crate::golden::check;
-use crate::lab::{self, Ended, Lab, granted, lab, run};
+use crate::lab::{Ended, Lab, granted, lab, run};
 
 const MODULES: [fn(&Lab) -> Foreign; 3] = [softhsm, kryoptic, nss];
 
@@ -125,11 +126,11 @@ impl Foreign {
     /// A run with pkcs11-spy before the module, and what it saw.
     fn spied(&self, lab: &Lab, options: &[&str]) -> (Ended, Calls) {
         let log = lab.hsm.dir().join("spy.log");
-        let mut command = self.through(lab, &spy());
-        command
-            .env("PKCS11SPY", lab::module(lab, "plain.c", "PLAIN"))
-            .env("PKCS11SPY_OUTPUT", &log);
-        command.env("PLAIN_MODULE", &self.module);
+        // Without a fault to make it only hides the interfaces of PKCS#11 3.x: the spy would pass
+        // them on as they are, and see nothing.
+        let plain = Fault::new(lab.safe.path(), &self.module, "");
+        let mut command = self.through(lab, &spy::module());
+        command.envs(plain.command_env()).envs(spy::command_env(&plain.module(), &log));
         let ended = run(command.args(options));
         let calls = Calls(std::fs::read_to_string(&log).expect("the spy's log"));
         std::fs::remove_file(log).expect("the spy's log");

@@ -13,6 +13,7 @@ const KEY_HELP: &str = "The private key: a pkcs11: URI or a PEM file
 
 /// Key, certificate, session and network, as they were typed.
 #[derive(Args)]
+#[group(skip)]
 pub struct Options {
     /// The private key
     #[arg(long, value_name = "REF", aliases = ["pkcs11-uri", "private-key"], help = KEY_HELP)]
