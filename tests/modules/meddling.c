@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long ulong;
 
@@ -58,6 +59,15 @@ static ulong sign(ulong session, void *in, ulong in_length, unsigned char *out, 
 }
 #endif
 
+#if defined(SLOW)
+static ulong attribute_value(ulong session, ulong object, ulong *attributes, ulong count)
+{
+    usleep(SLOW);
+    ulong (*call)(ulong, ulong, ulong *, ulong) = real.functions[GET_ATTRIBUTE_VALUE];
+    return call(session, object, attributes, count);
+}
+#endif
+
 #if defined(NEVER_ASKS)
 static ulong attribute_value(ulong session, ulong object, ulong *attributes, ulong count)
 {
@@ -88,7 +98,7 @@ ulong C_GetFunctionList(struct function_list **list)
 #if defined(BAD_SIGNATURE)
     ours.functions[SIGN] = sign;
 #endif
-#if defined(NEVER_ASKS)
+#if defined(NEVER_ASKS) || defined(SLOW)
     ours.functions[GET_ATTRIBUTE_VALUE] = attribute_value;
 #endif
     *list = &ours;
