@@ -146,7 +146,7 @@ pub enum Verdict {
     NotYetValid,
     /// More than one is valid: `--certificate` must say which.
     SeveralValid,
-    /// The public half of the key cannot be seen.
+    /// One has its id, and the public half of the key cannot be seen.
     Unknown,
     /// One certifies it and is valid.
     Valid,

@@ -38,15 +38,12 @@ const USUAL: [&str; 4] = [
     "/opt/cloudhsm/lib/libcloudhsm_pkcs11.so",
 ];
 
-/// Libraries that stand for other modules, or hold no key: asked only where they are named.
-const NO_DEVICES: [&str; 6] = [
-    "libnssckbi.so",
-    "onepin-opensc-pkcs11.so",
-    "p11-kit-client.so",
-    "p11-kit-proxy.so",
-    "p11-kit-trust.so",
-    "pkcs11-spy.so",
-];
+/// Libraries that hold no key, or that stand for all that are registered: asked only where they are
+/// named.
+const NO_DEVICES: [&str; 3] = ["libnssckbi.so", "p11-kit-proxy.so", "p11-kit-trust.so"];
+
+/// Libraries that stand for another one: asked where they are named or registered.
+const STAND_INS: [&str; 3] = ["onepin-opensc-pkcs11.so", "p11-kit-client.so", "pkcs11-spy.so"];
 
 /// The modules to ask, as canonical paths: one that was named by `--pkcs11-lib`, the URI's
 /// `module-path` or `module-name`, or `KEYANCHOR_PKCS11_LIB`, in this order; else all that are
@@ -132,7 +129,7 @@ fn registered() -> Vec<PathBuf> {
     let libraries = p11_kit::registered().into_iter().map(PathBuf::from);
     let libraries = libraries
         .filter_map(|path| if path.is_absolute() { Some(path) } else { in_folders(&path) });
-    libraries.filter(|path| is_device(path)).collect()
+    libraries.filter(|path| !is_one_of(&NO_DEVICES, path)).collect()
 }
 
 /// What is in the usual places, registered or not.
@@ -145,11 +142,11 @@ fn usual() -> Vec<PathBuf> {
         .collect();
     found.sort();
     found.extend(USUAL.iter().filter_map(|name| in_folders(Path::new(name))));
-    found.retain(|path| is_device(path) && path.exists());
+    let others = [NO_DEVICES, STAND_INS].concat();
+    found.retain(|path| path.exists() && !is_one_of(&others, path));
     found
 }
 
-fn is_device(module: &Path) -> bool {
-    let name = module.file_name().unwrap_or_default();
-    !NO_DEVICES.iter().any(|other| name == *other)
+fn is_one_of(names: &[&str], module: &Path) -> bool {
+    module.file_name().is_some_and(|name| names.iter().any(|other| name == *other))
 }

@@ -13,6 +13,7 @@ mod golden;
 mod hosts;
 mod journeys;
 mod lab;
+mod list;
 mod modules;
 mod network;
 mod prompts;

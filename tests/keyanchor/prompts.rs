@@ -8,7 +8,7 @@ use hsm_test::softhsm::SoftHsm;
 
 use crate::lab::{Lab, lab};
 
-struct Terminal {
+pub(crate) struct Terminal {
     script: Child,
     shown: String,
 }
@@ -19,7 +19,7 @@ impl Terminal {
         Self::start_with(lab, |program| format!("{program}; echo code=$?; stty -a"))
     }
 
-    fn start_with(lab: &Lab, line: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn start_with(lab: &Lab, line: impl Fn(&str) -> String) -> Self {
         let folder = lab.hsm.dir().display();
         let quoted: Vec<_> =
             lab.server.arguments().iter().map(|word| format!("'{word}'")).collect();
@@ -39,7 +39,7 @@ impl Terminal {
         Self { script: script.expect("script: install bsdutils"), shown: String::new() }
     }
 
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let out = self.script.stdout.as_mut().expect("stdout");
         let mut byte = [0];
         while !self.shown.contains(text) {
@@ -48,12 +48,12 @@ impl Terminal {
         }
     }
 
-    fn type_in(&mut self, keys: &str) {
+    pub(crate) fn type_in(&mut self, keys: &str) {
         self.script.stdin.as_mut().expect("stdin").write_all(keys.as_bytes()).expect("type");
     }
 
     /// Reads to the end: what was shown after the question.
-    fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.wait_for("code=");
         let mut rest = String::new();
         self.script.stdout.take().expect("stdout").read_to_string(&mut rest).expect("rest");

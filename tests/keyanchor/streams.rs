@@ -80,13 +80,14 @@ fn without_a_terminal_nobody_is_warned() {
 #[test]
 fn every_golden_file_belongs_to_a_test_and_shows_no_pin() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let read = |folder: &str| {
-        let entries = std::fs::read_dir(root.join(folder)).expect("folder").flatten();
-        entries.map(|entry| entry.path()).collect::<Vec<_>>()
-    };
+    fn read(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).expect("folder").flatten();
+        let inside = entries.map(|entry| entry.path());
+        inside.flat_map(|path| if path.is_dir() { read(&path) } else { vec![path] }).collect()
+    }
     let text = |path: &std::path::PathBuf| std::fs::read_to_string(path).expect("file");
-    let tests: String = read("keyanchor").iter().map(text).collect();
-    for file in read("golden") {
+    let tests: String = read(&root.join("keyanchor")).iter().map(text).collect();
+    for file in read(&root.join("golden")) {
         let (name, content) = (file.file_stem().unwrap().to_string_lossy(), text(&file));
         assert!(tests.contains(&format!("\"{name}\"")), "no test is for {name}");
         assert!(!content.contains(SoftHsm::PIN), "{name} shows the PIN");

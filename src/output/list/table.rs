@@ -46,6 +46,7 @@ pub(super) fn of(listing: &Listing, colour: bool) -> String {
     }
     let answered = listing.modules.iter().any(|module| module.problem.is_none());
     if answered && listing.modules.iter().all(|module| module.tokens.is_empty()) {
+        table.gap();
         table.line(0, "no token is in sight: insert one, or name its module with --pkcs11-lib");
     }
     table.text
@@ -57,8 +58,11 @@ impl Table {
         let _ = writeln!(self.text, "{:indent$}{text}", "");
     }
 
+    /// An empty line, except at the top.
     fn gap(&mut self) {
-        self.text.push('\n');
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
     }
 
     fn paint(&self, tone: Tone, text: &str) -> String {
@@ -72,6 +76,7 @@ impl Table {
     }
 
     fn module(&mut self, module: &Module) {
+        self.gap();
         self.line(0, self.paint(Tone::Strong, &shown(&module.path, usize::MAX)));
         match &module.problem {
             Some(problem) => self.problem(2, problem, &module.path),
@@ -79,7 +84,6 @@ impl Table {
             None => module.tokens.iter().for_each(|token| self.token(token)),
         }
         self.more(2, module.more_tokens, "token");
-        self.gap();
     }
 
     /// The lines of an error. What it is about stands above them already.
@@ -176,6 +180,7 @@ impl Table {
     }
 
     fn files(&mut self, files: &[KeyFile]) {
+        self.gap();
         self.line(0, self.paint(Tone::Strong, "key files"));
         for file in files {
             let path = shown(&file.path, usize::MAX);
@@ -190,10 +195,10 @@ impl Table {
                 }
             }
         }
-        self.gap();
     }
 
     fn certificate_files(&mut self, files: &[CertificateFile]) {
+        self.gap();
         self.line(0, self.paint(Tone::Strong, "certificate files"));
         for file in files {
             self.line(2, shown(&file.path, usize::MAX));
@@ -205,7 +210,6 @@ impl Table {
                 self.line(4, format!("{}, {state}", subject(certificate)));
             }
         }
-        self.gap();
     }
 }
 
@@ -236,7 +240,7 @@ fn verdict(verdict: Verdict, certificates: &[Certificate]) -> (Tone, String) {
         Verdict::NotYetValid => (Tone::Warning, dated(Validity::NotYetValid)),
         Verdict::AnotherKeys => (Tone::Warning, Some("another key's".to_owned())),
         Verdict::SeveralValid => (Tone::Warning, Some("several are valid".to_owned())),
-        Verdict::Unknown => (Tone::Warning, Some("its public half cannot be seen".to_owned())),
+        Verdict::Unknown => (Tone::Warning, Some("has its id, not proved".to_owned())),
         Verdict::None => return (Tone::Warning, "no certificate".to_owned()),
     };
     (tone, format!("certificate: {}", dated.unwrap_or_default()))

@@ -4,7 +4,7 @@
 use crate::device::pkcs11::list::objects::{Half, Objects};
 use crate::device::pkcs11::list::{shown, shown_id};
 use crate::key::uri::ObjectFilter;
-use crate::wire::list::{Key, Kind, Private};
+use crate::wire::list::{Key, Private};
 
 /// Longest label, and longest id, that a URI names, in bytes: percent-encoded, both have room in
 /// the longest URI that is read.
@@ -27,19 +27,19 @@ pub(super) fn keys(objects: &Objects, unseen: bool) -> Vec<Key> {
             }
         };
         let filter = Some(filter(half)).filter(|f| private.1 && fits(f, &public) == 1);
-        keys.push(key(half, half.kind.clone(), filter, private.0));
+        keys.push(key(half, filter, private.0));
     }
     for (half, _) in objects.private.iter().zip(paired).filter(|(_, paired)| !paired) {
         let filter = Some(filter(half));
         let filter = filter.filter(|f| fits(f, &public) == 0 && count(f, &objects.private) == 1);
-        keys.push(key(half, kind(half, objects), filter, Private::Seen));
+        keys.push(key(half, filter, Private::Seen));
     }
     keys
 }
 
-fn key(half: &Half, kind: Kind, filter: Option<ObjectFilter>, private: Private) -> Key {
+fn key(half: &Half, filter: Option<ObjectFilter>, private: Private) -> Key {
     let label = half.label.as_deref().filter(|label| !label.is_empty()).map(shown);
-    Key { label, id: shown_id(&half.id), filter, kind, private }
+    Key { label, id: shown_id(&half.id), filter, kind: half.kind.clone(), private }
 }
 
 /// The same key, written down twice, is one.
@@ -101,16 +101,4 @@ fn fits(filter: &ObjectFilter, halves: &[&Half]) -> usize {
 
 fn count(filter: &ObjectFilter, halves: &[Half]) -> usize {
     halves.iter().filter(|half| is_named(filter, half)).count()
-}
-
-/// The kind of a private key, whose public half a certificate of its id may tell.
-fn kind(half: &Half, objects: &Objects) -> Kind {
-    let told = objects.certificates.iter().filter(|c| !half.id.is_empty() && c.id == half.id);
-    let mut told = told.filter_map(|c| c.facts.as_ref()).filter(|facts| !facts.attestation);
-    match told.next() {
-        Some(facts) if half.kind.fingerprint.is_none() && facts.kind.name == half.kind.name => {
-            facts.kind.clone()
-        }
-        _ => half.kind.clone(),
-    }
 }
