@@ -21,7 +21,7 @@ pub struct Fault {
 
 impl Fault {
     /// Puts the module into `directory`, where nothing but its own files is touched: a program may refuse to load one
-    /// that lies where others could change it. `real` does what the script does not prevent.
+    /// that lies where others could change it. `real` does what the script does not prevent. Counting begins anew.
     ///
     /// # Panics
     /// When the crate cannot be built.
@@ -34,6 +34,7 @@ impl Fault {
         fs::copy(built, fault.module())
             .unwrap_or_else(|error| panic!("{}: {error}", built.display()));
         write(&fault.script(), script);
+        write(&fault.log(), "");
         fault
     }
 
