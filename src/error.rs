@@ -6,6 +6,7 @@ use std::io;
 
 use crate::{exchange, identity, signer};
 
+mod call;
 mod cloud;
 mod device;
 mod pair;

@@ -5,6 +5,7 @@
 
 mod calls;
 mod errors;
+mod faults;
 mod floors;
 mod golden;
 mod hosts;
