@@ -57,10 +57,10 @@ fn is_got_over(script: &str, logins: usize) -> Faulty {
     faulty
 }
 
-/// Four at once, so that waiting costs less.
+/// Six at once, so that waiting costs less.
 fn for_each(functions: &[&str], test: impl Fn(&str) + Sync) {
     let test = &test;
-    for some in functions.chunks(4) {
+    for some in functions.chunks(6) {
         std::thread::scope(|scope| {
             some.iter().for_each(|function| drop(scope.spawn(move || test(function))));
         });
@@ -112,9 +112,9 @@ fn a_module_that_crashes_or_ends_anywhere_is_named_with_the_function() {
 fn a_module_that_hangs_anywhere_is_given_up_and_the_function_named() {
     for_each(&[BEFORE.as_slice(), &[LOGIN]].concat(), |function| {
         let faulty = Faulty::new(&format!("{function} 1 sleep forever"));
-        let ended = faulty.run(&["--timeout", "2s"]);
+        let ended = faulty.run(&["--timeout", "5s"]);
         assert_eq!(ended.code, 6, "{function}: {}", ended.stderr);
-        let said = format!("did not return from {function} within 2s\n");
+        let said = format!("did not return from {function} within 5s\n");
         assert!(ended.stderr.contains(&said), "{function}: {}", ended.stderr);
         assert!(faulty.logins() <= 1 && faulty.lab.server.requests().is_empty());
     });
