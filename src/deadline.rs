@@ -1,4 +1,5 @@
-//! A point in time until which something must have happened; what waits asks it how long is left.
+//! A point in time until which something must have happened; what waits asks it how long is left,
+//! or waits for a moment that is not everybody's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -63,6 +64,14 @@ impl Deadline {
     fn end(&self) -> Instant {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Between `least` and `most` milliseconds, so that those who wait do not knock in step.
+#[must_use]
+pub fn jitter(least: u64, most: u64) -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let noise = now.unwrap_or_default().subsec_nanos() ^ std::process::id();
+    Duration::from_millis(least + u64::from(noise) % (most - least + 1))
 }
 
 #[cfg(test)]

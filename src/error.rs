@@ -7,6 +7,7 @@ use std::io;
 use crate::wire::Failure;
 use crate::{exchange, identity, signer};
 
+mod call;
 mod cloud;
 mod device;
 mod pair;

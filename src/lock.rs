@@ -5,6 +5,7 @@ use std::fs::{File, Permissions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::Duration;
 
+use crate::deadline::jitter;
 use crate::paths::{self, Error};
 
 /// A lock that is held.
@@ -35,16 +36,9 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Self { _file: Some(file) })),
                 Err(TryLockError::Error(_)) => return Ok(Some(Self { _file: None })),
-                Err(TryLockError::WouldBlock) if wait(jitter()) => {}
+                Err(TryLockError::WouldBlock) if wait(jitter(5, 50)) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
             }
         }
     }
-}
-
-/// Between 5 and 50 ms, so that those who wait do not knock in step.
-fn jitter() -> Duration {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let noise = now.unwrap_or_default().subsec_nanos() ^ std::process::id();
-    Duration::from_millis(5 + u64::from(noise) % 46)
 }

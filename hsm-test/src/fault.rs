@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -21,7 +22,7 @@ pub struct Fault {
 
 impl Fault {
     /// Puts the module into `directory`, where nothing but its own files is touched: a program may refuse to load one
-    /// that lies where others could change it. `real` does what the script does not prevent.
+    /// that lies where others could change it. `real` does what the script does not prevent. Counting begins anew.
     ///
     /// # Panics
     /// When the crate cannot be built.
@@ -34,6 +35,10 @@ impl Fault {
         fs::copy(built, fault.module())
             .unwrap_or_else(|error| panic!("{}: {error}", built.display()));
         write(&fault.script(), script);
+        let link = fault.module().with_extension("real");
+        let _ = fs::remove_file(&link);
+        symlink(real, &link).unwrap_or_else(|error| panic!("{}: {error}", link.display()));
+        write(&fault.log(), "");
         fault
     }
 
@@ -42,7 +47,7 @@ impl Fault {
         self.directory.join("p11-fault.so")
     }
 
-    /// What a process that loads it needs in its environment.
+    /// What a process that loads a copy of it from elsewhere needs in its environment.
     pub fn command_env(&self) -> Vec<(String, OsString)> {
         vec![
             ("P11_FAULT_MODULE".into(), self.real.clone().into()),

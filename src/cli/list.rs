@@ -42,10 +42,10 @@ KEYANCHOR_RUNTIME_DIR (locks), P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, NO_COLOR
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Options {
-    /// A PKCS#11 module to ask, and no others but those that are named
+    /// A PKCS#11 module to ask, and no other
     #[arg(long, value_name = "FILE")]
     pkcs11_lib: Vec<PathBuf>,
-    /// A text that this one module wants in C_Initialize, as NSS does
+    /// A text that it wants in C_Initialize, as NSS does
     #[arg(long, value_name = "TEXT", requires = "pkcs11_lib")]
     pkcs11_init_args: Option<String>,
     /// A key file to show as well, PEM
@@ -63,7 +63,7 @@ pub struct Options {
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
-    /// How long a module may take in all, a person's time apart
+    /// How long a module may take in all
     #[arg(long, value_name = "TIME", default_value = "3s")]
     timeout: String,
     /// Say on stderr what is done; never a secret

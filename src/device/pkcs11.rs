@@ -21,6 +21,7 @@ mod module;
 mod object;
 mod quirks;
 mod raw;
+mod restore;
 mod return_value;
 mod select;
 mod sign;
@@ -149,7 +150,7 @@ impl<'a> Device<'a> {
             let present = present.iter().map(Token::label).collect();
             return Err(Failure::NoToken { wanted, present });
         }
-        object::readable(fitting.into_iter().map(|token| self.session_on(token)))
+        return_value::readable(fitting.into_iter().map(|token| self.session_on(token)))
     }
 
     fn session_on(&mut self, token: &Token) -> Result<usize, Failure> {
@@ -158,10 +159,19 @@ impl<'a> Device<'a> {
             return Ok(place);
         }
         let open = || self.module.context.open_ro_session(token.slot);
-        let session = self.module.call("C_OpenSession", &token.name(), open)?;
+        let open = || self.module.call("C_OpenSession", &token.name(), open);
+        let session = self.module.again(open)?;
         let (token, origin) = (token.clone(), String::new());
         self.attached.push(Attached { token, session, pin: None, origin, logged_in: false });
         Ok(self.attached.len() - 1)
+    }
+
+    /// Closes all sessions; what the module says to that does not count.
+    fn close(&mut self) {
+        for attached in self.attached.drain(..) {
+            let token = attached.token.name();
+            let _ = self.module.call("C_CloseSession", &token, || attached.session.close());
+        }
     }
 
     /// Calls `look` with the token at that place.
@@ -179,8 +189,7 @@ impl<'a> Device<'a> {
 impl Drop for Device<'_> {
     /// Sessions first, then the module: cryptoki finalises nothing by itself.
     fn drop(&mut self) {
-        self.attached.clear();
-        let context = self.module.context.clone();
-        let _ = self.module.call("C_Finalize", "", || context.finalize());
+        self.close();
+        self.module.finalize();
     }
 }

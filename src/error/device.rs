@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Class, Report, listed};
+use crate::error::{Class, Report, call, listed};
 use crate::signer::Error;
 use crate::wire::Failure;
 use crate::wire::failure::Tries;
@@ -72,16 +72,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
             }),
         Failure::Busy { .. } => Report::new(Class::Deadline, failure)
             .hint("end the other process, or allow more time with --timeout"),
-        Failure::Call { function, code, meaning, .. }
-            if function == "C_Initialize" && code == "CKR_ARGUMENTS_BAD" =>
-        {
-            Report::new(Class::Local, failure)
-                .cause(format!("{code}: {meaning}"))
-                .hint("some modules, such as NSS, want a text in --pkcs11-init-args, and others take none")
-        }
-        Failure::Call { function, code, meaning, .. } => Report::new(Class::Local, failure)
+        Failure::Call { function, code, meaning, .. } => Report::new(call::class(code), failure)
             .cause(format!("{code}: {meaning}"))
-            .hint(format!("check the token with its own tool; --debug shows the calls before {function}")),
+            .hint(call::hint(function, code)),
         Failure::Key { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("look at the token's objects with its own tool, or with pkcs11-tool --list-objects --login"),
@@ -99,6 +92,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
             })
             .hint("correct object or id in the URI; labels are compared exactly"),
         Failure::NoToken { present, .. } => of_tokens(failure, present),
+        Failure::Removed { cause, .. } => Report::new(Class::Local, failure)
+            .cause(cause)
+            .hint("insert it, leave it in, and run it again"),
         Failure::TooMuch => Report::new(Class::Local, failure)
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)
@@ -131,7 +127,7 @@ fn of_pin(failure: &Failure) -> Report {
             .cause("a wrong PIN would lock the token, so nothing was tried")
             .hint("check the PIN, then run once with --use-last-try"),
         Failure::PinCancelled { .. } => report.hint("run it again and type the PIN, or give it with pin-source"),
-        Failure::PinLocked { .. } => report.cause("nothing was tried").hint(UNBLOCK),
+        Failure::PinLocked { .. } => report.cause("no PIN opens it any more").hint(UNBLOCK),
         Failure::PinSource { reason, .. } if reason.starts_with("the terminal") => {
             report.cause(format!("{reason}; nothing was tried")).hint("run it again and type the PIN")
         }

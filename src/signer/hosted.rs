@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use crate::certificate::Certificate;
+use crate::deadline::jitter;
 use crate::key::public_key::{PublicKey, Scheme};
 use crate::key::uri::{PinAttribute, Pkcs11Uri};
 use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
-use crate::wire::{Bytes, FilePath, PinSources, Reply, Request, Select, Selected, Wanted};
+use crate::wire::{Bytes, Failure, FilePath, PinSources, Reply, Request, Select, Selected, Wanted};
 
 pub mod list;
 mod process;
@@ -157,7 +159,7 @@ fn ask<T: Send>(
         Ok(Asked { host, answer })
     };
     let asked = match modules.as_slice() {
-        [module] => first(module)?,
+        [module] => patiently(settings, || first(module))?,
         modules => several::choose(modules, several::ask_all(modules, &first), certain)?,
     };
     let mut host = asked.host;
@@ -172,6 +174,24 @@ fn ask<T: Send>(
             }
         }
     }
+}
+
+/// A token that is not there may be one that another program writes at this moment, or one in a
+/// reader that still wakes up: it is looked for again, by a host of its own, since some modules look
+/// only when they are initialised. Nothing was logged in to by then. Where several modules are
+/// asked it is no sign of anything: all but one have no such token.
+fn patiently<T>(settings: &Settings, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..3 {
+        match look() {
+            Err(Error::Device(Failure::NoToken { .. } | Failure::Removed { .. }))
+                if settings.deadline.left() > Duration::from_secs(1) =>
+            {
+                thread::sleep(jitter(50, 150));
+            }
+            answer => return answer,
+        }
+    }
+    look()
 }
 
 /// The sources of the PIN in their order: the URI's own, then `KEYANCHOR_PIN_FILE`, then a person.

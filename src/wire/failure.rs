@@ -116,6 +116,14 @@ pub enum Failure {
         /// What the token tells about the tries that are left.
         tries: Tries,
     },
+    /// The token is not there any more.
+    #[error("{subject} was removed")]
+    Removed {
+        /// The token, with its label.
+        subject: String,
+        /// How that came out.
+        cause: String,
+    },
     /// An answer that is longer than a frame.
     #[error("the token holds more than can be read at once")]
     TooMuch,

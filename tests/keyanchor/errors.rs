@@ -113,7 +113,7 @@ fn modules_that_cannot_be_used_are_refused_with_the_reason() {
 }
 
 /// A library that this process has loaded.
-fn loaded(name: &str) -> std::path::PathBuf {
+pub(crate) fn loaded(name: &str) -> std::path::PathBuf {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let path = maps.lines().filter_map(|line| line.split_whitespace().last());
     path.filter(|path| path.contains(name)).map(Into::into).next().expect(name)

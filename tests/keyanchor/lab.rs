@@ -136,3 +136,10 @@ pub(crate) fn tool(program: &str, arguments: &[&OsStr]) -> String {
 pub(crate) fn fault(lab: &Lab, script: &str) -> Fault {
     Fault::new(lab.safe.path(), &SoftHsm::module(), script)
 }
+
+/// One of several, in a folder of its own, which a program finds by its path alone.
+pub(crate) fn named_fault(lab: &Lab, name: &str, script: &str) -> PathBuf {
+    let folder = lab.safe.path().join(name);
+    std::fs::create_dir_all(&folder).expect("folder");
+    Fault::new(&folder, &SoftHsm::module(), script).module()
+}

@@ -7,6 +7,7 @@ mod ahead;
 mod calls;
 mod clock;
 mod errors;
+mod faults;
 mod floors;
 mod foreign;
 mod golden;

@@ -20,6 +20,14 @@ impl Terminal {
     }
 
     pub(crate) fn start_with(lab: &Lab, line: impl Fn(&str) -> String) -> Self {
+        Self::start_in(lab, line, Vec::new())
+    }
+
+    fn start_in(
+        lab: &Lab,
+        line: impl Fn(&str) -> String,
+        more: Vec<(String, std::ffi::OsString)>,
+    ) -> Self {
         let folder = lab.hsm.dir().display();
         let quoted: Vec<_> =
             lab.server.arguments().iter().map(|word| format!("'{word}'")).collect();
@@ -33,7 +41,7 @@ impl Terminal {
         let line = line(&program);
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).envs(lab.hsm.command_env());
-        script.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module()).env("SHELL", "/bin/sh");
+        script.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module()).env("SHELL", "/bin/sh").envs(more);
         script.env("KEYANCHOR_RUNTIME_DIR", lab.hsm.dir().join("run"));
         let script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         Self { script: script.expect("script: install bsdutils"), shown: String::new() }
@@ -159,4 +167,20 @@ fn a_person_is_warned_once_of_a_pin_that_others_can_see() {
     let shown = Terminal::start_with(&lab, with_value).finish();
     assert!(shown.contains("code=0"), "{shown:?}");
     assert_eq!(shown.matches("keyanchor: warning: ").count(), 1, "{shown:?}");
+}
+
+#[test]
+fn a_person_is_not_asked_again_when_the_session_is_lost() {
+    let lab = lab();
+    let fault = crate::lab::fault(&lab, "C_SignInit 1 close");
+    let lost = |program: &str| {
+        let module = fault.module().display().to_string();
+        format!("{program} --pkcs11-lib '{module}'; echo code=$?")
+    };
+    let mut terminal = Terminal::start_in(&lab, lost, fault.command_env());
+    terminal.wait_for("): ");
+    terminal.type_in(&format!("{}\n", SoftHsm::PIN));
+    let shown = terminal.finish();
+    assert!(shown.contains("code=0"), "{shown:?}: {}", stream(&lab, "stderr"));
+    assert_eq!((shown.matches("PIN for token").count(), fault.calls("C_Login")), (1, 2));
 }

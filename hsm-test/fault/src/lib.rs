@@ -2,7 +2,9 @@
 //!
 //! `P11_FAULT_MODULE` names the real module, `P11_FAULT_SCRIPT` the script (see `script`), and `P11_FAULT_LOG` a
 //! file to which the name of each function is written before it is called: what was called is known after a crash
-//! too, and calls are counted on over processes that run one after the other.
+//! too, and calls are counted on over processes that run one after the other. Without these variables, the files
+//! beside this library count that have its name and the extensions `real`, `script` and `log`: so several copies of it
+//! can be in one program, each with a script of its own.
 //!
 //! Only C_GetFunctionList is exported: with no list of PKCS#11 3.x to be had, all calls come through this one.
 
@@ -13,6 +15,7 @@ use cryptoki_sys::{CK_FUNCTION_LIST_PTR, CK_FUNCTION_LIST_PTR_PTR, CK_RV};
 mod fault;
 mod lies;
 mod log;
+mod place;
 mod real;
 mod script;
 mod table;
@@ -64,9 +67,4 @@ fn wrong(what: &str) -> ! {
     log::write(&line);
     eprintln!("{line}");
     std::process::abort()
-}
-
-/// A variable that must be there.
-fn variable(name: &str) -> std::ffi::OsString {
-    std::env::var_os(name).unwrap_or_else(|| wrong(&format!("{name} is not set")))
 }

@@ -5,8 +5,10 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::place;
+
 struct Log {
-    file: Option<File>,
+    file: File,
     counts: HashMap<String, usize>,
 }
 
@@ -24,9 +26,7 @@ pub(crate) fn called(function: &str) -> usize {
 /// One line, in one write: it is there even if the next thing is a crash.
 pub(crate) fn write(line: &str) {
     let mut log = log().lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(file) = &mut log.file {
-        let _ = file.write_all(format!("{line}\n").as_bytes());
-    }
+    let _ = log.file.write_all(format!("{line}\n").as_bytes());
 }
 
 /// Whether anything was called.
@@ -37,15 +37,12 @@ pub(crate) fn is_open() -> bool {
 /// What earlier processes wrote is counted on.
 fn log() -> &'static Mutex<Log> {
     LOG.get_or_init(|| {
-        let path = std::env::var_os("P11_FAULT_LOG");
+        let path = place::of("P11_FAULT_LOG", "log");
         let mut counts = HashMap::new();
-        let earlier = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
-        for line in earlier.unwrap_or_default().lines() {
+        for line in std::fs::read_to_string(&path).unwrap_or_default().lines() {
             *counts.entry(line.to_owned()).or_default() += 1;
         }
-        let open = |path| OpenOptions::new().create(true).append(true).open(path);
-        let file =
-            path.map(|path| open(path).expect("P11_FAULT_LOG names a file that can be written"));
-        Mutex::new(Log { file, counts })
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        Mutex::new(Log { file: file.expect("the log can be written"), counts })
     })
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use cryptoki_sys::{CK_FUNCTION_LIST, CKR_OK};
 use libloading::{Library, Symbol};
 
-use crate::{variable, wrong};
+use crate::{place, wrong};
 
 type GetFunctionList = unsafe extern "C" fn(*mut *const CK_FUNCTION_LIST) -> cryptoki_sys::CK_RV;
 
@@ -17,7 +17,7 @@ pub(crate) fn module() -> &'static CK_FUNCTION_LIST {
 }
 
 fn load() -> &'static CK_FUNCTION_LIST {
-    let path = variable("P11_FAULT_MODULE");
+    let path = place::of("P11_FAULT_MODULE", "real");
     // SAFETY: a PKCS#11 module, whose initialisers may run in any process; it is never unloaded, so that the list
     // that it gives out lives as long as the process.
     unsafe {

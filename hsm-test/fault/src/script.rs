@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CK_FLAGS, CK_MECHANISM_TYPE, CK_RV, CK_ULONG};
 
-use crate::{UNLOAD, table, variable, wrong};
+use crate::{UNLOAD, place, table, wrong};
 
 /// The lines of a script.
 pub(crate) struct Script(Vec<Line>);
@@ -73,9 +73,9 @@ pub(crate) enum Lie {
 }
 
 impl Script {
-    /// Reads `P11_FAULT_SCRIPT`.
+    /// Reads the script.
     pub(crate) fn of_environment() -> Self {
-        let path = variable("P11_FAULT_SCRIPT");
+        let path = place::of("P11_FAULT_SCRIPT", "script");
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| wrong(&format!("{}: {error}", path.display())));
         let bare = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());

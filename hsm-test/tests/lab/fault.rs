@@ -5,16 +5,20 @@ use std::process::{Command, Output};
 use hsm_test::fault::Fault;
 use hsm_test::softhsm::SoftHsm;
 
-/// Signs with `laptop` through the shim.
+/// Signs with `laptop` through a shim of its own.
 fn signed(hsm: &SoftHsm, script: &str) -> (Fault, Output) {
     let fault = Fault::new(hsm.dir(), &SoftHsm::module(), script);
+    let output = sign(hsm, &fault);
+    (fault, output)
+}
+
+fn sign(hsm: &SoftHsm, fault: &Fault) -> Output {
     let mut command = Command::new("pkcs11-tool");
     command.envs(hsm.command_env()).envs(fault.command_env()).env("PIN", SoftHsm::PIN);
     command.arg("--module").arg(fault.module());
     command.args(["--token-label", "lab", "--login", "--pin", "env:PIN", "--sign"]);
     command.args(["--mechanism", "ECDSA", "--label", "laptop", "--input-file"]).arg(hsm.pin_file());
-    let output = command.arg("--output-file").arg("/dev/null").output().expect("pkcs11-tool");
-    (fault, output)
+    command.arg("--output-file").arg("/dev/null").output().expect("pkcs11-tool")
 }
 
 fn said(output: &Output) -> String {
@@ -33,9 +37,9 @@ fn without_a_fault_everything_passes_and_is_counted() {
 #[test]
 fn calls_are_counted_over_processes_and_the_script_speaks_of_that_count() {
     let hsm = SoftHsm::provisioned();
-    let script = "C_Login 2 rv 0x32\n";
-    assert!(signed(&hsm, script).1.status.success());
-    let (fault, output) = signed(&hsm, script);
+    let (fault, output) = signed(&hsm, "C_Login 2 rv 0x32\n");
+    assert!(output.status.success(), "{}", said(&output));
+    let output = sign(&hsm, &fault);
     assert!(said(&output).contains("CKR_DEVICE_REMOVED"), "{}", said(&output));
     assert_eq!(fault.calls("C_Login"), 2);
 }

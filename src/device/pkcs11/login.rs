@@ -40,7 +40,17 @@ impl Device<'_> {
             );
             return Err(Failure::PinSource { token: attached.token.label(), reason });
         }
-        let pin = pin.map(|pin| AuthPin::new(pin.expose().into()));
+        self.log_in(place, pin.map(|pin| AuthPin::new(pin.expose().into())), origin)
+    }
+
+    /// One C_Login for the token at that place, which remembers the PIN.
+    pub(super) fn log_in(
+        &mut self,
+        place: usize,
+        pin: Option<AuthPin>,
+        origin: String,
+    ) -> Result<(), Failure> {
+        let attached = self.attached.get(place).ok_or(Failure::Protocol)?;
         let answer = login(&self.module, attached, UserType::User, pin.as_ref());
         answer.or_else(|refused| self.explain(refused, origin.clone()))?;
         self.hidden = None;

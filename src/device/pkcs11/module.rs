@@ -3,22 +3,29 @@
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::{Slot, TokenInfo};
 
+use crate::deadline::jitter;
 use crate::device::pkcs11::quirks::{self, trimmed};
-use crate::device::pkcs11::{raw, return_value};
+use crate::device::pkcs11::raw::{self, Library, Raw};
+use crate::device::pkcs11::return_value::{self, readable};
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::etiquette::PinState;
 use crate::wire::Failure;
 use crate::wire::failure::Tries;
 use crate::wire::outbox::Outbox;
 
+/// How often a call that may be made twice is made once more.
+const AGAIN: u64 = 3;
+
 /// A module that has been initialised.
 pub(super) struct Module<'a> {
     pub(super) context: Pkcs11,
+    pub(super) raw: Raw,
     pub(super) path: PathBuf,
     /// What C_Initialize was given: a module may have kept the pointer.
     init_args: Option<CString>,
@@ -40,21 +47,44 @@ impl<'a> Module<'a> {
     ) -> Result<Self, Failure> {
         let unusable =
             |reason: String| Failure::Module { module: path.display().to_string(), reason };
-        outbox.calling("dlopen");
-        let context = Pkcs11::new(path).map_err(|error| match error {
+        let unusable = |error| match error {
             Error::LibraryLoading(error) => unusable(error.to_string()),
             Error::MissingSymbol(symbol) => unusable(format!("it has no function {symbol}")),
+            Error::NullFunctionPointer => unusable("it gives out no functions".to_owned()),
+            Error::Pkcs11(code, _) => {
+                unusable(format!("C_GetFunctionList returned {}", return_value::name(&code)))
+            }
             error => unusable(error.to_string()),
-        })?;
+        };
+        outbox.calling("dlopen");
+        let library = Library::open(path).map_err(unusable)?;
+        outbox.calling("C_GetFunctionList");
+        let raw = library.functions().map_err(unusable)?;
+        let context = Pkcs11::new(path).map_err(unusable)?;
         let init_args = init_args.map(CString::new).transpose().map_err(|_| Failure::Protocol)?;
-        let module = Self { context, path: path.into(), init_args, outbox };
-        let text = module.init_args.as_deref();
-        let initialize = |flags| match raw::initialize(&module.context, flags, text) {
+        let module = Self { context, raw, path: path.into(), init_args, outbox };
+        module.initialize()?;
+        Ok(module)
+    }
+
+    fn initialize(&self) -> Result<(), Failure> {
+        let text = self.init_args.as_deref();
+        let initialize = |flags| match raw::initialize(&self.context, flags, text) {
             Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             answer => answer,
         };
-        module.call("C_Initialize", &module.name(), || quirks::initialize(initialize))?;
-        Ok(module)
+        self.call("C_Initialize", &self.name(), || quirks::initialize(initialize))
+    }
+
+    /// C_Finalize. It may be the module's last word: what it says does not count.
+    pub(super) fn finalize(&self) {
+        let _ = self.call("C_Finalize", &self.name(), || self.context.clone().finalize());
+    }
+
+    /// Begins anew with a module that has lost what it knew. No session may be open.
+    pub(super) fn restart(&self) -> Result<(), Failure> {
+        self.finalize();
+        self.initialize()
     }
 
     /// Runs one function of the module, announced by its name.
@@ -68,9 +98,19 @@ impl<'a> Module<'a> {
         run().map_err(|error| return_value::failure(function, subject, &error))
     }
 
-    /// Says which function runs next, for one that is called past cryptoki.
-    pub(super) fn announce(&self, function: &str) {
-        self.outbox.calling(function);
+    /// Runs what may be run twice, and runs it again where the module only says that something went
+    /// wrong: so do SoftHSM and others while another program changes the token. Never a login,
+    /// which could cost a try, and never a signature.
+    pub(super) fn again<T>(&self, run: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+        for attempt in 1..=AGAIN {
+            match run() {
+                Err(failure) if return_value::is_passing(&failure) => {
+                    thread::sleep(jitter(50, 50 + 150 * attempt));
+                }
+                answer => return answer,
+            }
+        }
+        run()
     }
 
     /// The module as a subject of messages.
@@ -78,17 +118,22 @@ impl<'a> Module<'a> {
         self.path.display().to_string()
     }
 
-    /// All tokens that have been initialised. One whose info does not parse is skipped: it must
-    /// not hide the others.
+    /// All tokens that have been initialised. One whose info cannot be had or does not parse is
+    /// skipped: it must not hide the others, nor cost their time.
     pub(super) fn tokens(&self) -> Result<Vec<Token>, Failure> {
-        let list = || self.context.get_slots_with_token();
-        let slots = self.call("C_GetSlotList", &self.name(), list)?;
-        let tokens = slots.into_iter().filter_map(|slot| {
-            self.outbox.calling("C_GetTokenInfo");
-            let info = quirks::readable_info(self.context.get_token_info(slot))?;
-            info.token_initialized().then_some(Token { slot, info })
-        });
-        Ok(tokens.collect())
+        let list = || self.call("C_GetSlotList", &self.name(), || self.raw.slots());
+        let slots = self.again(list)?;
+        self.again(|| readable(slots.iter().filter_map(|slot| self.token(*slot).transpose())))
+    }
+
+    /// The token in a slot; none where it is blank, or was pulled out in this moment.
+    fn token(&self, slot: Slot) -> Result<Option<Token>, Failure> {
+        let subject = format!("slot {}", slot.id());
+        match self.call("C_GetTokenInfo", &subject, || self.context.get_token_info(slot)) {
+            Ok(info) => Ok(info.token_initialized().then_some(Token { slot, info })),
+            Err(Failure::Removed { .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Whether a token, its slot and the library are as the filter says.
@@ -131,12 +176,22 @@ impl<'a> Module<'a> {
     /// What the token says about its PIN at this moment.
     pub(super) fn pin_state(&self, token: &mut Token) -> Result<PinState, Failure> {
         let info = || self.context.get_token_info(token.slot);
-        token.info = self.call("C_GetTokenInfo", &token.name(), info)?;
+        token.info = self.again(|| self.call("C_GetTokenInfo", &token.name(), info))?;
         Ok(PinState { tries: token.tries(), initialised: token.info.user_pin_initialized() })
     }
 }
 
 impl Token {
+    /// Whether it is the same token, wherever it is now.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let of = |token: &Self| {
+            let info = &token.info;
+            [info.serial_number(), info.label(), info.manufacturer_id(), info.model()]
+                .map(ToOwned::to_owned)
+        };
+        of(self) == of(other)
+    }
+
     /// Its label without padding, for messages.
     pub(super) fn label(&self) -> String {
         trimmed(self.info.label()).to_owned()

@@ -6,9 +6,13 @@ use cryptoki::session::Session;
 
 use crate::device::pkcs11::module::Module;
 use crate::device::pkcs11::quirks;
+use crate::device::pkcs11::return_value::readable;
 use crate::key::PublicKey;
 use crate::key::uri::ObjectFilter;
 use crate::wire::Failure;
+
+/// Most objects of one kind that are looked at.
+const MOST: usize = 4096;
 
 /// A token with an open session, to look for objects on.
 pub(super) struct View<'a> {
@@ -68,8 +72,8 @@ impl View<'_> {
 
     /// Whether each signature with the key wants a login of its own.
     pub(super) fn always_authenticates(&self, key: ObjectHandle) -> Result<bool, Failure> {
-        let attributes = self.read(key, &[AttributeType::AlwaysAuthenticate])?;
-        Ok(attributes.contains(&Attribute::AlwaysAuthenticate(true)))
+        let flag = || self.module.raw.flag(self.session, key, AttributeType::AlwaysAuthenticate);
+        self.module.call("C_GetAttributeValue", self.token, flag)
     }
 
     fn objects(
@@ -88,7 +92,29 @@ impl View<'_> {
         mut template: Vec<Attribute>,
     ) -> Result<Vec<ObjectHandle>, Failure> {
         template.push(Attribute::Class(class));
-        self.module.call("C_FindObjects", self.token, || self.session.find_objects(&template))
+        self.module.again(|| {
+            let (module, session) = (self.module, self.session);
+            let find = || module.raw.find(session, &template);
+            module.call("C_FindObjectsInit", self.token, find)?;
+            let found = self.found();
+            // Whatever came of it: a search that is left open stands in the way of the next.
+            let end = || module.raw.end_find(session);
+            let _ = module.call("C_FindObjectsFinal", self.token, end);
+            found
+        })
+    }
+
+    fn found(&self) -> Result<Vec<ObjectHandle>, Failure> {
+        let mut all = Vec::new();
+        while all.len() < MOST {
+            let next = || self.module.raw.found(self.session);
+            let (found, more) = self.module.call("C_FindObjects", self.token, next)?;
+            all.extend(found);
+            if !more {
+                return Ok(all);
+            }
+        }
+        Err(Failure::TooMuch)
     }
 
     pub(super) fn read(
@@ -96,7 +122,7 @@ impl View<'_> {
         handle: ObjectHandle,
         types: &[AttributeType],
     ) -> Result<Vec<Attribute>, Failure> {
-        let get = || self.session.get_attributes(handle, types);
+        let get = || self.module.raw.attributes(self.session, handle, types);
         self.module.call("C_GetAttributeValue", self.token, get)
     }
 
@@ -125,23 +151,6 @@ impl View<'_> {
         let ec = curve.zip(point).and_then(|(c, p)| PublicKey::from_ec(&c, &p).ok());
         object.public_key = rsa.or(ec).or_else(|| quirks::certified_key(object.der.as_ref()?));
         Ok(object)
-    }
-}
-
-/// The good ones; the first error only where there are none.
-pub(super) fn readable<T>(
-    results: impl Iterator<Item = Result<T, Failure>>,
-) -> Result<Vec<T>, Failure> {
-    let (mut good, mut first) = (Vec::new(), None);
-    for result in results {
-        match result {
-            Ok(value) => good.push(value),
-            Err(failure) => first = first.or(Some(failure)),
-        }
-    }
-    match first {
-        Some(failure) if good.is_empty() => Err(failure),
-        _ => Ok(good),
     }
 }
 

@@ -1,8 +1,10 @@
-//! What particular modules do otherwise than others, one function each, and what is made of it. Four
+//! What particular modules do otherwise than others, one function each, and what is made of it. Six
 //! stand where their work is: several processes break SoftHSM's files, so a host locks its module
 //! (`host`); NSS gives private keys no label, so a certificate leads to them (`select`); some modules
-//! give an EC point bare (`PublicKey::from_ec`); and to some each call of C_Sign is a signature, even
-//! one that asks for the length (`raw`).
+//! give an EC point bare (`PublicKey::from_ec`); to some each call of C_Sign is a signature, even one
+//! that asks for the length (`raw`); some keys want a login of their own and do not say so (`sign`);
+//! and opencryptoki's token info, with a clock that has no time, does not parse: such a token is
+//! skipped (`module`).
 
 use cryptoki::context::CInitializeFlags;
 use cryptoki::error::{Error, RvError};
@@ -23,12 +25,6 @@ pub(super) fn initialize(run: impl Fn(CInitializeFlags) -> Result<(), Error>) ->
         Err(Error::Pkcs11(RvError::CantLock, _)) => run(CInitializeFlags::empty()),
         answer => answer,
     }
-}
-
-/// opencryptoki says that a token has a clock, and gives no time: cryptoki cannot parse that. Such a
-/// token is as good as absent, since it must not hide the others.
-pub(super) fn readable_info(info: Result<TokenInfo, Error>) -> Option<TokenInfo> {
-    info.ok()
 }
 
 /// Fields are padded with blanks; some modules pad with NULs.
@@ -58,12 +54,6 @@ pub(super) fn takes_pins_of(info: &TokenInfo, bytes: usize) -> bool {
 /// invalid, which the standard has for new PINs.
 pub(super) fn is_wrong_pin(code: RvError) -> bool {
     matches!(code, RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange)
-}
-
-/// CKA_ALWAYS_AUTHENTICATE is not set, or not known to the module, and the key wants a login with
-/// its signature all the same.
-pub(super) fn wants_a_login_of_its_own(code: RvError) -> bool {
-    code == RvError::UserNotLoggedIn
 }
 
 // --- objects ---

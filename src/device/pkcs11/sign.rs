@@ -1,14 +1,13 @@
 //! One signature: C_SignInit, a context-specific login where the key wants one, and one C_Sign.
 
 use cryptoki::object::ObjectHandle;
+use cryptoki::session::SessionState;
 
 use crate::device::pkcs11::quirks;
-use crate::device::pkcs11::raw::{Raw, RawError};
 use crate::device::pkcs11::signature::{self, Way};
-use crate::device::pkcs11::{Attached, Device, Failure, Key, RvError, View, return_value};
+use crate::device::pkcs11::{Device, Error, Failure, Key, View, return_value};
 use crate::key::public_key::Scheme;
 use crate::key::uri::ObjectFilter;
-use cryptoki::error::Rv;
 
 impl Device<'_> {
     /// Whether a signature will want a PIN that nobody has given yet: some keys want it with each
@@ -17,14 +16,13 @@ impl Device<'_> {
     /// # Errors
     /// When the key is not there.
     pub fn wants_pin_to_sign(&mut self) -> Result<bool, Failure> {
-        let (_, each_time) = self.private_half()?;
-        Ok(each_time
-            && !self.has_its_own_pad()
-            && self.login_target().is_some_and(|a| a.pin.is_none()))
+        let no_pin = self.login_target().is_some_and(|a| a.pin.is_none());
+        Ok(no_pin && !self.has_its_own_pad() && self.private_half()?.1)
     }
 
     /// Signs a message with the selected key; the token must be unlocked. `last_try` allows a login
-    /// that would lock the token if the PIN were wrong.
+    /// that would lock the token if the PIN were wrong. A session or a login that has got lost is
+    /// opened anew, once.
     ///
     /// # Errors
     /// When the key is not there, or the token cannot or will not sign.
@@ -34,22 +32,50 @@ impl Device<'_> {
         message: &[u8],
         last_try: bool,
     ) -> Result<Vec<u8>, Failure> {
-        let (handle, each_time) = self.private_half()?;
-        let key = self.key.as_ref().ok_or(Failure::Protocol)?;
-        let (place, uri) = (key.place, key.uri.clone());
         let ways = signature::ways(scheme, message);
-        let output = match self.attempt(place, handle, &ways, each_time.then_some(last_try)) {
-            // The attribute lies on some tokens: the key wants a login of its own after all.
-            Err(Refused::NotLoggedIn) if !each_time => {
-                self.attempt(place, handle, &ways, Some(last_try))
+        let output = match self.signed(&ways, last_try) {
+            Err(lost) if self.is_loss(&lost) => {
+                self.restore(lost)?;
+                self.signed(&ways, last_try)
             }
             answer => answer,
         };
-        let output = output.map_err(|refused| refused.into_failure(&self.token()))?;
-        signature::encode(scheme, output).ok_or_else(|| Failure::Key {
-            key: uri,
-            reason: "the module returned a signature of an impossible length".to_owned(),
-        })
+        let token = format!("token '{}'", self.token());
+        signature::encode(scheme, output?)
+            .ok_or_else(|| return_value::failure("C_Sign", &token, &Error::InvalidValue))
+    }
+
+    /// A key that wants a login with each signature has just had it: it is not lost, but not enough.
+    fn is_loss(&self, failure: &Failure) -> bool {
+        let known = self.key.as_ref().and_then(|key| key.private_half);
+        let each_time = known.is_some_and(|(_, each_time)| each_time);
+        return_value::is_loss(failure) && !(each_time && return_value::wants_login(failure))
+    }
+
+    fn signed(&mut self, ways: &[Way; 2], last_try: bool) -> Result<Vec<u8>, Failure> {
+        let (handle, each_time) = self.private_half()?;
+        let place = self.key.as_ref().ok_or(Failure::Protocol)?.place;
+        match self.attempt(place, handle, ways, each_time.then_some(last_try)) {
+            // The attribute lies on some tokens: the key wants a login of its own after all.
+            Err(failure)
+                if !each_time
+                    && return_value::wants_login(&failure)
+                    && self.knows_of_the_login(place) =>
+            {
+                self.attempt(place, handle, ways, Some(last_try))
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether the token says that its user is logged in.
+    fn knows_of_the_login(&self, place: usize) -> bool {
+        let state = self.view(place, |view| {
+            let info = || view.session.get_session_info();
+            view.module.call("C_GetSessionInfo", view.token, info)
+        });
+        let user = |state| matches!(state, SessionState::RoUser | SessionState::RwUser);
+        state.is_ok_and(|info| user(info.session_state()))
     }
 
     /// The handle of the selected key, and whether it wants a login with each signature; looked up
@@ -76,68 +102,32 @@ impl Device<'_> {
         key: ObjectHandle,
         ways: &[Way; 2],
         login: Option<bool>,
-    ) -> Result<Vec<u8>, Refused> {
-        let attached = self.attached.get(place).ok_or(Refused::Failed(Failure::Protocol))?;
-        let way = self.begin(attached, key, ways)?;
+    ) -> Result<Vec<u8>, Failure> {
+        let way = self.view(place, |view| begin(view, key, ways))?;
         if let Some(last_try) = login {
-            self.context_login(place, last_try).map_err(Refused::Failed)?;
+            self.context_login(place, last_try)?;
         }
-        let attached = self.attached.get(place).ok_or(Refused::Failed(Failure::Protocol))?;
-        let raw = Raw::of(&self.module.path).map_err(Refused::Sign)?;
-        self.module.announce("C_Sign");
-        raw.sign(attached.session.handle(), &way.input).map_err(|error| match error {
-            RawError::Returned(Rv::Error(code)) if quirks::wants_a_login_of_its_own(code) => {
-                Refused::NotLoggedIn
-            }
-            error => Refused::Sign(error),
+        self.view(place, |view| {
+            let sign = || view.module.raw.sign(view.session, &way.input);
+            view.module.call("C_Sign", view.token, sign)
         })
     }
-
-    /// C_SignInit with the first mechanism that the token has.
-    fn begin<'w>(
-        &self,
-        attached: &Attached,
-        key: ObjectHandle,
-        ways: &'w [Way; 2],
-    ) -> Result<&'w Way, Refused> {
-        let [first, second] = ways;
-        let mut unknown = false;
-        let token = attached.token.name();
-        let answer = self.module.call("C_SignInit", &token, || {
-            let answer = attached.session.sign_init(&first.mechanism, key);
-            unknown = quirks::must_hash_by_itself(&answer);
-            answer
-        });
-        match answer {
-            Ok(()) => Ok(first),
-            Err(_) if unknown => {
-                let init = || attached.session.sign_init(&second.mechanism, key);
-                self.module.call("C_SignInit", &token, init).map_err(Refused::Failed)?;
-                Ok(second)
-            }
-            Err(failure) => Err(Refused::Failed(failure)),
-        }
-    }
 }
 
-enum Refused {
-    Failed(Failure),
-    NotLoggedIn,
-    Sign(RawError),
-}
-
-impl Refused {
-    fn into_failure(self, label: &str) -> Failure {
-        let token = &format!("token '{label}'");
-        match self {
-            Self::Failed(failure) => failure,
-            Self::NotLoggedIn => {
-                let error = RawError::Returned(Rv::Error(RvError::UserNotLoggedIn));
-                return_value::raw_failure("C_Sign", token, error)
-            }
-            Self::Sign(error) => return_value::raw_failure("C_Sign", token, error),
-        }
+/// C_SignInit with the first mechanism that the token has.
+fn begin<'w>(view: &View<'_>, key: ObjectHandle, ways: &'w [Way; 2]) -> Result<&'w Way, Failure> {
+    let [first, second] = ways;
+    let mut unknown = false;
+    let answer = view.module.call("C_SignInit", view.token, || {
+        let answer = view.session.sign_init(&first.mechanism, key);
+        unknown = quirks::must_hash_by_itself(&answer);
+        answer
+    });
+    if unknown {
+        let init = || view.session.sign_init(&second.mechanism, key);
+        return view.module.call("C_SignInit", view.token, init).map(|()| second);
     }
+    answer.map(|()| first)
 }
 
 /// The private key that was selected: by its id, and by its label where ids do not decide.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use hsm_test::softhsm::SoftHsm;
 use serde_json::Value;
 
+use crate::errors::loaded;
 use crate::golden::check;
-use crate::lab::{Lab, faulty_module, lab, module, run};
+use crate::lab::{Lab, lab, named_fault, run};
 use crate::list::{items, json, list, table};
 
 fn with(lab: &Lab, modules: &[&Path]) -> Command {
@@ -37,7 +38,7 @@ fn of<'v>(document: &'v Value, path: &Path) -> &'v Value {
 #[test]
 fn of_three_modules_one_hangs_and_the_others_are_shown_in_time() {
     let lab = lab();
-    let (hanging, twin) = (faulty_module(&lab, "HANG"), twin(&lab));
+    let (hanging, twin) = (named_fault(&lab, "hangs", "C_Initialize * sleep forever"), twin(&lab));
     let softhsm = SoftHsm::module().canonicalize().expect("module");
     let start = Instant::now();
     let document = json(&mut with(&lab, &[&softhsm, &hanging, &twin]));
@@ -58,17 +59,20 @@ fn of_three_modules_one_hangs_and_the_others_are_shown_in_time() {
 #[test]
 fn a_module_has_its_time_in_all_and_not_for_each_call() {
     let lab = lab();
-    let slow = module(&lab, "meddling.c", "SLOW=400000");
+    let slow = named_fault(&lab, "slow", "C_GetAttributeValue * sleep 400ms");
     let mut command = with(&lab, &[&slow, &SoftHsm::module()]);
-    let document = json(command.env("MEDDLED_MODULE", SoftHsm::module()).args(["--timeout", "2s"]));
+    let document = json(command.args(["--timeout", "2s"]));
     assert_eq!(of(&document, &slow)["problem"]["kind"], "hung", "{document}");
 }
 
 #[test]
 fn every_kind_of_failure_is_named_beside_the_good_ones() {
     let lab = lab();
-    let (crash, exit) = (faulty_module(&lab, "CRASH"), faulty_module(&lab, "EXIT"));
-    let (refuses, not_one) = (faulty_module(&lab, "REFUSES"), faulty_module(&lab, "NOT_A_MODULE"));
+    let crash = named_fault(&lab, "crashes", "C_Initialize * segv");
+    let exit = named_fault(&lab, "exits", "C_Initialize * exit 3");
+    let refuses = named_fault(&lab, "refuses", "C_Initialize * rv 0x6");
+    let not_one = lab.safe.path().join("not-one.so");
+    std::fs::copy(loaded("libgcc_s.so"), &not_one).expect("copy");
     let open = lab.safe.path().join("open.so");
     std::fs::copy(SoftHsm::module(), &open).expect("copy");
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("chmod");
@@ -105,7 +109,7 @@ fn every_kind_of_failure_is_named_beside_the_good_ones() {
 #[test]
 fn where_no_module_answers_the_error_is_that_of_the_first() {
     let lab = lab();
-    let crash = faulty_module(&lab, "CRASH");
+    let crash = named_fault(&lab, "crashes", "C_Initialize * segv");
     let ended = run(&mut with(&lab, &[&crash]));
     assert!(ended.stdout.contains("  the PKCS#11 module crashed (signal 11) in C_Initialize\n"));
     let ended = crate::lab::Ended { stdout: String::new(), ..ended };
@@ -134,8 +138,7 @@ fn a_module_without_a_token_is_an_answer() {
 fn a_token_that_cannot_be_read_does_not_hide_the_others() {
     let lab = lab();
     lab.hsm.add_token("second");
-    let module = module(&lab, "meddling.c", "BAD_INFO");
-    let mut command = with(&lab, &[&module]);
-    let document = json(command.env("MEDDLED_MODULE", SoftHsm::module()));
+    let module = named_fault(&lab, "second", "C_GetTokenInfo * unparsable second");
+    let document = json(&mut with(&lab, &[&module]));
     assert_eq!(crate::list::token(&document)["label"], "lab");
 }

@@ -8,7 +8,7 @@ use hsm_test::softhsm::SoftHsm;
 use serde_json::Value;
 
 use crate::calls::Calls;
-use crate::lab::{Lab, lab, module, run};
+use crate::lab::{Lab, lab, named_fault, run};
 use crate::list::{items, json, key, list, spied, table, token};
 use crate::prompts::Terminal;
 
@@ -85,9 +85,9 @@ fn a_public_key_whose_private_half_is_nowhere_is_told() {
 /// A login to a token with these flags: what is told of it, and the calls.
 fn flagged(flags: &str, options: &[&str]) -> (Value, Calls) {
     let lab = hiding();
-    let module = module(&lab, "meddling.c", &format!("FLAGS={flags}"));
+    let module = named_fault(&lab, "flagged", &format!("C_GetTokenInfo * flags +{flags}"));
     let mut command = with_login(&lab);
-    command.arg("--json").args(options).env("MEDDLED_MODULE", SoftHsm::module());
+    command.arg("--json").args(options);
     let (ended, calls) = spied(&lab, &mut command, &module);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     (token(&serde_json::from_str(&ended.stdout).expect("JSON")).clone(), calls)

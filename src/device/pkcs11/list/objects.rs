@@ -5,7 +5,8 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHan
 
 use crate::certificate::Certificate;
 use crate::device::pkcs11::Failure;
-use crate::device::pkcs11::object::{View, matching, readable};
+use crate::device::pkcs11::object::{View, matching};
+use crate::device::pkcs11::return_value::readable;
 use crate::key::public_key::{Curve, PublicKey, PublicKeyError};
 use crate::key::uri::ObjectFilter;
 use crate::wire::list::{Facts, Kind};
