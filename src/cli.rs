@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::error::Error;
 
 pub mod credential_process;
+pub mod explain;
 pub mod list;
 mod log;
 pub mod plan;
@@ -29,6 +30,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     CredentialProcess(Box<credential_process::Options>),
+    Explain(Box<explain::Options>),
     List(Box<list::Options>),
 }
 
@@ -46,6 +48,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Error> {
         match self.verb {
             Verb::CredentialProcess(options) => credential_process::run(*options),
+            Verb::Explain(options) => explain::run(*options),
             Verb::List(options) => list::run(*options),
         }
     }

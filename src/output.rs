@@ -6,7 +6,9 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
 
 use crate::credentials::Credentials;
 
+pub mod explain;
 pub mod list;
+mod page;
 pub mod process;
 
 /// Whether there is a stdout at all: to be asked before a signature is spent.
@@ -22,9 +24,13 @@ pub fn check() -> io::Result<()> {
 /// # Errors
 /// When stdout is closed or full: then the caller has not got them.
 pub fn credentials(credentials: &Credentials) -> io::Result<()> {
-    let document = process::document(credentials)?;
+    print(&process::document(credentials)?)
+}
+
+/// Writes an answer and sees it off.
+fn print(text: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(&document)?;
+    out.write_all(text)?;
     out.flush()
 }
 

@@ -19,6 +19,8 @@ pub(super) fn hint(function: &str, code: &str) -> String {
         "CKR_ARGUMENTS_BAD" if function == "C_Initialize" => {
             "some modules, such as NSS, want a text in --pkcs11-init-args, and others take none"
         }
+        // NSS's own codes for a database that it cannot open.
+        "0xce534351" | "0xce534352" => "correct the configdir in --pkcs11-init-args",
         "CKR_CRYPTOKI_NOT_INITIALIZED" | "CKR_OK" | "no return value" => {
             "the module is at fault; try a newer version of it"
         }

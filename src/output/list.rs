@@ -1,9 +1,11 @@
 //! The answer of `keyanchor list`: what a program gets is this document as JSON, and a person a
 //! table of it. `docs/list.md` describes every member; a change to one is a new version.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
+
+use crate::output::print;
 
 mod table;
 
@@ -298,10 +300,4 @@ pub fn json(listing: &Listing) -> io::Result<()> {
 /// When stdout is closed or full.
 pub fn table(listing: &Listing, colour: bool) -> io::Result<()> {
     print(table::of(listing, colour).as_bytes())
-}
-
-fn print(text: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text)?;
-    out.flush()
 }

@@ -1,40 +1,20 @@
 //! The table of `keyanchor list`: module, token, and two lines a key, of which the second is the
 //! URI to paste. Foreign text is escaped, and cut where it would not end.
 
-use std::fmt::{self, Write};
-
 use crate::output::list::{
     Certificate, CertificateFile, Key, KeyFile, Listing, Module, Pin, Private, Problem, Token,
     Validity, Verdict, X509,
 };
+use crate::output::page::{Page, Tone, WIDTH, folded, shown};
 
 /// Longest label and longest subject that are shown, in characters.
 const LABEL: usize = 32;
 const SUBJECT: usize = 70;
 
-/// The columns of a terminal.
-const WIDTH: usize = 80;
-
-/// What a word is, and so its colour.
-#[derive(Clone, Copy)]
-enum Tone {
-    /// It can be used.
-    Good,
-    /// Somebody should know.
-    Warning,
-    /// It failed.
-    Bad,
-    /// A heading.
-    Strong,
-}
-
-struct Table {
-    text: String,
-    colour: bool,
-}
+struct Table(Page);
 
 pub(super) fn of(listing: &Listing, colour: bool) -> String {
-    let mut table = Table { text: String::new(), colour };
+    let mut table = Table(Page::new(colour));
     for module in &listing.modules {
         table.module(module);
     }
@@ -46,41 +26,19 @@ pub(super) fn of(listing: &Listing, colour: bool) -> String {
     }
     let answered = listing.modules.iter().any(|module| module.problem.is_none());
     if answered && listing.modules.iter().all(|module| module.tokens.is_empty()) {
-        table.gap();
-        table.line(0, "no token is in sight: insert one, or name its module with --pkcs11-lib");
+        table.0.gap();
+        table.0.line(0, "no token is in sight: insert one, or name its module with --pkcs11-lib");
     }
-    table.text
+    table.0.text
 }
 
 impl Table {
-    fn line(&mut self, indent: usize, text: impl fmt::Display) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "{:indent$}{text}", "");
-    }
-
-    /// An empty line, except at the top.
-    fn gap(&mut self) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-    }
-
-    fn paint(&self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Warning => "33",
-            Tone::Bad => "31",
-            Tone::Strong => "1",
-        };
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
     fn module(&mut self, module: &Module) {
-        self.gap();
-        self.line(0, self.paint(Tone::Strong, &shown(&module.path, usize::MAX)));
+        self.0.gap();
+        self.0.line(0, self.0.paint(Tone::Strong, &shown(&module.path, usize::MAX)));
         match &module.problem {
             Some(problem) => self.problem(2, problem, &module.path),
-            None if module.tokens.is_empty() => self.line(2, "no token"),
+            None if module.tokens.is_empty() => self.0.line(2, "no token"),
             None => module.tokens.iter().for_each(|token| self.token(token)),
         }
         self.more(2, module.more_tokens, "token");
@@ -93,24 +51,26 @@ impl Table {
             shown(text.trim_start_matches(about).trim_start(), usize::MAX)
         };
         for line in folded(&plain(&problem.error), WIDTH - indent) {
-            let line = self.paint(Tone::Bad, &line);
-            self.line(indent, line);
+            let line = self.0.paint(Tone::Bad, &line);
+            self.0.line(indent, line);
         }
         for text in [&problem.cause, &problem.hint].into_iter().flatten() {
-            folded(&plain(text), WIDTH - indent - 2).iter().for_each(|l| self.line(indent + 2, l));
+            folded(&plain(text), WIDTH - indent - 2)
+                .iter()
+                .for_each(|l| self.0.line(indent + 2, l));
         }
     }
 
     fn token(&mut self, token: &Token) {
         let label = if token.label.is_empty() { "without a label" } else { &token.label };
-        let label = self.paint(Tone::Strong, &shown(label, LABEL));
+        let label = self.0.paint(Tone::Strong, &shown(label, LABEL));
         let about = [("", &token.model), ("serial ", &token.serial)];
         let about = about.iter().filter(|(_, text)| !text.is_empty());
         let about: String =
             about.map(|(name, text)| format!(", {name}{}", shown(text, LABEL))).collect();
-        self.line(2, format!("token {label}{about}"));
+        self.0.line(2, format!("token {label}{about}"));
         if let Some((tone, state)) = pin(token.pin) {
-            self.line(4, self.paint(tone, state));
+            self.0.line(4, self.0.paint(tone, state));
         }
         if let Some(problem) = &token.problem {
             self.problem(4, problem, &token.label);
@@ -124,7 +84,7 @@ impl Table {
         self.more(4, token.more_keys, "key");
         self.others(token);
         if token.hides_objects {
-            self.line(4, "a login may show more: --login");
+            self.0.line(4, "a login may show more: --login");
         }
     }
 
@@ -134,14 +94,14 @@ impl Table {
             (_, Private::Absent) => (Tone::Warning, "without its private half".to_owned()),
             _ => verdict(key.certificate, &key.certificates),
         };
-        let verdict = self.paint(tone, &verdict);
+        let verdict = self.0.paint(tone, &verdict);
         let (label, kind) = (key_label(key), shown(&key.kind, LABEL));
-        self.line(4, format!("{label:label_width$}  {kind:kind_width$}  {verdict}"));
+        self.0.line(4, format!("{label:label_width$}  {kind:kind_width$}  {verdict}"));
         match &key.uri {
-            Some(uri) => self.line(6, uri),
-            None => {
-                self.line(6, self.paint(Tone::Warning, "no URI: other keys have its label and id"))
-            }
+            Some(uri) => self.0.line(6, uri),
+            None => self
+                .0
+                .line(6, self.0.paint(Tone::Warning, "no URI: other keys have its label and id")),
         }
         self.certificates(&key.certificates);
     }
@@ -157,16 +117,16 @@ impl Table {
                 (_, Some(x509)) if certificates.len() > 1 => format!(", {}", validity(x509)),
                 _ => String::new(),
             };
-            self.line(6, format!("{}{state}{from}", subject(certificate)));
+            self.0.line(6, format!("{}{state}{from}", subject(certificate)));
         }
     }
 
     fn others(&mut self, token: &Token) {
         if !token.certificates.is_empty() {
-            self.line(4, "certificates of no key in sight");
+            self.0.line(4, "certificates of no key in sight");
             for certificate in &token.certificates {
                 let state = certificate.x509.as_ref().map(validity).unwrap_or_default();
-                self.line(6, format!("{}, {state}", subject(certificate)).trim_end_matches(", "));
+                self.0.line(6, format!("{}, {state}", subject(certificate)).trim_end_matches(", "));
             }
         }
         self.more(4, token.more_certificates, "certificate");
@@ -175,22 +135,22 @@ impl Table {
     fn more(&mut self, indent: usize, count: usize, what: &str) {
         if count > 0 {
             let plural = if count == 1 { "" } else { "s" };
-            self.line(indent, format!("and {count} {what}{plural} more"));
+            self.0.line(indent, format!("and {count} {what}{plural} more"));
         }
     }
 
     fn files(&mut self, files: &[KeyFile]) {
-        self.gap();
-        self.line(0, self.paint(Tone::Strong, "key files"));
+        self.0.gap();
+        self.0.line(0, self.0.paint(Tone::Strong, "key files"));
         for file in files {
             let path = shown(&file.path, usize::MAX);
-            self.line(2, path);
+            self.0.line(2, path);
             match (&file.problem, &file.kind) {
                 (Some(problem), _) => self.problem(4, problem, &file.path),
                 (None, kind) => {
                     let (tone, verdict) = verdict(file.certificate, &file.certificates);
-                    let verdict = self.paint(tone, &verdict);
-                    self.line(4, format!("{}  {verdict}", kind.as_deref().unwrap_or_default()));
+                    let verdict = self.0.paint(tone, &verdict);
+                    self.0.line(4, format!("{}  {verdict}", kind.as_deref().unwrap_or_default()));
                     self.certificates(&file.certificates);
                 }
             }
@@ -198,16 +158,16 @@ impl Table {
     }
 
     fn certificate_files(&mut self, files: &[CertificateFile]) {
-        self.gap();
-        self.line(0, self.paint(Tone::Strong, "certificate files"));
+        self.0.gap();
+        self.0.line(0, self.0.paint(Tone::Strong, "certificate files"));
         for file in files {
-            self.line(2, shown(&file.path, usize::MAX));
+            self.0.line(2, shown(&file.path, usize::MAX));
             if let Some(problem) = &file.problem {
                 self.problem(4, problem, &file.path);
             }
             for certificate in &file.certificates {
                 let state = certificate.x509.as_ref().map(validity).unwrap_or_default();
-                self.line(4, format!("{}, {state}", subject(certificate)));
+                self.0.line(4, format!("{}, {state}", subject(certificate)));
             }
         }
     }
@@ -270,37 +230,4 @@ fn subject(certificate: &Certificate) -> String {
         }
         (_, named) => format!("{ca}{}", shown(named.unwrap_or("without a subject"), SUBJECT)),
     }
-}
-
-/// Lines of at most so many characters, where the words allow it.
-fn folded(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let Some(line) = lines.last_mut() else { break };
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
-}
-
-/// Foreign text: control characters, and marks that turn a text around, are escaped.
-fn shown(text: &str, most: usize) -> String {
-    let mut out = String::new();
-    for (number, character) in text.chars().enumerate() {
-        match character {
-            _ if number >= most => {
-                out.push('…');
-                break;
-            }
-            ' '..='~' => out.push(character),
-            _ => out.extend(character.escape_debug()),
-        }
-    }
-    out
 }
