@@ -9,6 +9,7 @@ use crate::{exchange, identity, signer};
 mod cloud;
 mod device;
 mod pair;
+mod tls;
 
 /// Longest text of a line, in bytes: three lines stay below 1 KiB.
 const LONGEST_LINE: usize = 315;

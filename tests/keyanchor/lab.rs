@@ -89,6 +89,17 @@ impl Lab {
     }
 }
 
+/// The same command under `prlimit`, with these limits.
+pub(crate) fn limited(command: &Command, limits: &[&str]) -> Command {
+    let mut words = command.get_args();
+    let wait = words.next().expect("setsid --wait PROGRAM");
+    let mut limited = Command::new(command.get_program());
+    limited.arg(wait).arg("prlimit").args(limits).args(words).stdin(Stdio::null());
+    limited.env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     ended(&command.output().expect("the program starts"))

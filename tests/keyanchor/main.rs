@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
+mod answers;
 mod calls;
 mod errors;
 mod floors;
@@ -15,5 +16,6 @@ mod network;
 mod prompts;
 mod sdks;
 mod streams;
+mod tls;
 mod tokens;
 mod usage;
