@@ -3,14 +3,17 @@
 set -euo pipefail
 
 packages=(
+    bsdutils          # script, a terminal for tests
     build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
     ca-certificates
+    faketime          # clocks that are wrong
     gnutls-bin        # p11tool
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
     python3-venv      # for the AWS CLI and boto3
     softhsm2
+    util-linux        # prlimit, setpriv, setsid, unshare
 )
 
 missing=()

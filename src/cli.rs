@@ -9,11 +9,13 @@ use clap::{Parser, Subcommand};
 use crate::error::Error;
 
 pub mod credential_process;
+mod fault;
 mod log;
 mod usage;
 mod value;
 mod words;
 
+pub use fault::contained;
 pub use usage::Parsed;
 
 /// AWS credentials from a private key that cannot leave its device.

@@ -85,13 +85,14 @@ pub(super) fn report(error: &Error) -> Report {
     }
 }
 
-/// The libraries' words for a connection that ends too early.
+/// What the libraries' words for a lost connection mean, where they are not a person's.
 fn lost(reason: &str) -> Option<&'static str> {
+    if reason.contains("lookup address") {
+        return Some("its name could not be looked up");
+    }
     let early = ["close_notify", "before message completed", "end of file", "unexpected eof"];
-    early
-        .iter()
-        .any(|words| reason.contains(words))
-        .then_some("the connection was closed before the answer was whole")
+    let ended = early.iter().any(|words| reason.contains(words));
+    ended.then_some("the connection was closed before the answer was whole")
 }
 
 fn cause(refusal: &Refusal) -> String {

@@ -89,6 +89,9 @@ fn of_failure(failure: &Failure) -> Report {
             })
             .hint("correct object or id in the URI; labels are compared exactly"),
         Failure::NoToken { present, .. } => of_tokens(failure, present),
+        Failure::Resources { reason } => Report::new(Class::Local, failure)
+            .cause(reason)
+            .hint("end other programs, or raise the limits (ulimit)"),
         Failure::TooMuch => Report::new(Class::Local, failure)
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)

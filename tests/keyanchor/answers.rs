@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hsm_test::server::{Behaviour, Verdict};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, granted, lab, limited, run};
+use crate::lab::{Ended, Lab, granted, lab, run, under};
 
 fn behaving(behaviour: Behaviour) -> Lab {
     let lab = lab();
@@ -53,7 +53,7 @@ fn an_answer_without_an_end_is_cut_and_does_not_fill_the_memory() {
         [("answer-without-an-end", None), ("answer-of-a-tebibyte", Some(1 << 40))]
     {
         let lab = behaving(Behaviour::Endless { promised });
-        let ended = in_time(&mut limited(&lab.with_key("laptop"), &["--as=100000000"]));
+        let ended = in_time(&mut under(&lab.with_key("laptop"), &["prlimit", "--as=100000000"]));
         check(name, &lab, &ended);
         assert_eq!((ended.code, lab.server.requests().len()), (5, 1), "{}", ended.stderr);
     }
@@ -153,7 +153,7 @@ fn malformed_answers_of_every_kind_are_named() {
 #[test]
 fn a_head_that_is_too_long_is_not_read() {
     let lab = behaving(Behaviour::raw(201, &[("x-long", &"x".repeat(2 << 20))], "{}"));
-    let ended = in_time(&mut limited(&lab.with_key("laptop"), &["--as=100000000"]));
+    let ended = in_time(&mut under(&lab.with_key("laptop"), &["prlimit", "--as=100000000"]));
     check("answer-has-an-endless-head", &lab, &ended);
     assert_eq!(ended.code, 5);
 }

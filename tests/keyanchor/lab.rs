@@ -89,15 +89,14 @@ impl Lab {
     }
 }
 
-/// The same command under `prlimit`, with these limits.
-pub(crate) fn limited(command: &Command, limits: &[&str]) -> Command {
-    let mut words = command.get_args();
-    let wait = words.next().expect("setsid --wait PROGRAM");
-    let mut limited = Command::new(command.get_program());
-    limited.arg(wait).arg("prlimit").args(limits).args(words).stdin(Stdio::null());
-    limited.env_clear();
-    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    limited
+/// The same command, its program started by another one: `prlimit`, `faketime`, `unshare`.
+pub(crate) fn under(command: &Command, words: &[&str]) -> Command {
+    let mut arguments = command.get_args();
+    let wait = arguments.next().expect("setsid --wait PROGRAM");
+    let mut under = Command::new(command.get_program());
+    under.arg(wait).args(words).args(arguments).stdin(Stdio::null()).env_clear();
+    under.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    under
 }
 
 /// Runs a command to its end.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod calls;
+mod computer;
 mod errors;
 mod floors;
 mod golden;
@@ -14,6 +15,7 @@ mod lab;
 mod modules;
 mod network;
 mod prompts;
+mod reach;
 mod sdks;
 mod streams;
 mod tls;

@@ -74,7 +74,9 @@ impl Plan {
                 return Err(crate::identity::Error::NoCertificate.into());
             }
         }
-        Ok(Identity::prove(signer, found, pool, now)?)
+        let identity = Identity::prove(signer, found, pool, now)?;
+        warn_near_the_end(identity.leaf(), now);
+        Ok(identity)
     }
 
     fn signer(&self, expected: Option<&PublicKey>) -> Result<Box<dyn Signer>, Error> {
@@ -98,6 +100,16 @@ impl Plan {
             return Ok(signer.certificates(&hosted::at(uri))?);
         }
         Ok(hosted::certificates(uri, &self.settings)?)
+    }
+}
+
+/// Sessions end with their own time, and the next one is refused when the certificate has ended.
+fn warn_near_the_end(leaf: &Certificate, now: SystemTime) {
+    let left = leaf.not_after().duration_since(now).unwrap_or_default().as_secs() / 60;
+    match left {
+        0..=119 => warn(&format!("the certificate expires in {left} minutes")),
+        120..=1440 => warn(&format!("the certificate expires in {} hours", left / 60)),
+        _ => {}
     }
 }
 
