@@ -5,8 +5,11 @@
 
 mod answers;
 mod calls;
+mod catalogue;
 mod computer;
 mod errors;
+mod fakes;
+mod files;
 mod floors;
 mod golden;
 mod hosts;
@@ -21,3 +24,4 @@ mod streams;
 mod tls;
 mod tokens;
 mod usage;
+mod values;

@@ -82,7 +82,7 @@ fn every_golden_file_belongs_to_a_test_and_shows_no_pin() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let read = |folder: &str| {
         let entries = std::fs::read_dir(root.join(folder)).expect("folder").flatten();
-        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+        entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect::<Vec<_>>()
     };
     let text = |path: &std::path::PathBuf| std::fs::read_to_string(path).expect("file");
     let tests: String = read("keyanchor").iter().map(text).collect();
