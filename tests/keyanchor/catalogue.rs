@@ -22,7 +22,7 @@ const CLASSES: [(&str, &str, &str); 5] = [
     (
         "3",
         "key, token, local",
-        "The key, its token, a file or this computer is the trouble. No credentials were asked for.",
+        "The key, its token, a file or this computer is the trouble. Nothing was sent, unless it is stdout that failed.",
     ),
     (
         "4",
