@@ -3,8 +3,10 @@
 set -euo pipefail
 
 packages=(
+    bsdutils          # script, a terminal for tests
     build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
     ca-certificates
+    faketime          # clocks that are wrong
     gnutls-bin        # p11tool
     libclang-dev      # bindgen reads OpenSSL's headers, for kryoptic
     libnss3-tools     # certutil, and NSS's module with it
@@ -16,6 +18,7 @@ packages=(
     pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
+    util-linux        # prlimit, setpriv, setsid, unshare
 )
 
 missing=()

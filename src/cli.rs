@@ -10,6 +10,7 @@ use crate::error::Error;
 
 pub mod credential_process;
 pub mod explain;
+mod fault;
 pub mod list;
 mod log;
 pub mod plan;
@@ -17,6 +18,7 @@ mod usage;
 mod value;
 mod words;
 
+pub use fault::contained;
 pub use usage::Parsed;
 
 /// AWS credentials from a private key that cannot leave its device.

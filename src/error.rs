@@ -11,6 +11,7 @@ mod call;
 mod cloud;
 mod device;
 mod pair;
+mod tls;
 
 /// Longest text of a line, in bytes: three lines stay below 1 KiB.
 const LONGEST_LINE: usize = 315;
@@ -21,6 +22,12 @@ pub enum Error {
     /// The cloud edge.
     #[error(transparent)]
     Exchange(exchange::Error),
+    /// A fault of our own.
+    #[error("keyanchor came upon a fault of its own")]
+    Fault {
+        /// The file and the line.
+        place: String,
+    },
     /// The pair of key and certificate.
     #[error(transparent)]
     Identity(identity::Error),
@@ -82,6 +89,9 @@ impl Error {
         match self {
             Self::Exchange(exchange::Error::Identity(error)) => pair::report(error),
             Self::Exchange(error) => cloud::report(error),
+            Self::Fault { place } => Report::new(Class::Local, self)
+                .cause(format!("at {place}"))
+                .hint("run it with --debug and report it; it may be for want of threads or memory"),
             Self::Identity(error) => pair::report(error),
             Self::Signer(error) => device::report(error),
             Self::Listing(error) | Self::Output(error) => {

@@ -16,6 +16,7 @@ use crate::deadline::Deadline;
 use crate::device::pkcs11::{Device, Found};
 use crate::key::uri::TokenFilter;
 use crate::lock::Lock;
+use crate::paths;
 use crate::prompt::{Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
 use crate::wire::frame::{self, Frame};
 use crate::wire::list::Listed;
@@ -39,7 +40,13 @@ pub fn run() -> ExitCode {
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };
     outbox.send(&Reply::Hello { version: VERSION.to_owned() });
     let mut host = Host { outbox: &outbox, device: None, session: None };
-    let frames = listen();
+    let frames = match listen() {
+        Ok(frames) => frames,
+        Err(error) => {
+            outbox.send(&Reply::Failed(Failure::Resources { reason: paths::reason(&error) }));
+            return ExitCode::FAILURE;
+        }
+    };
     while let Ok(frame) = frames.recv() {
         let answer = host.answer(frame, &frames);
         outbox.send(&answer.unwrap_or_else(Reply::Failed));
@@ -56,9 +63,9 @@ fn keep_out_of_dumps() {
 }
 
 /// Reads frames on a thread of its own, so that the end of stdin is seen while a device call runs.
-fn listen() -> Receiver<Frame> {
+fn listen() -> io::Result<Receiver<Frame>> {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().spawn(move || {
         let mut input = io::stdin().lock();
         while let Ok(Some(frame)) = frame::read(&mut input) {
             if sender.send(frame).is_err() {
@@ -69,7 +76,7 @@ fn listen() -> Receiver<Frame> {
         thread::sleep(GRACE);
         end();
     });
-    receiver
+    thread.map(|_| receiver)
 }
 
 /// A device call hangs on the main thread, and nobody waits for it. An orderly exit would run the

@@ -5,15 +5,15 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use keyanchor::cli::{Cli, Parsed};
+use keyanchor::cli::{self, Cli, Parsed};
 use keyanchor::error::Error;
 
 fn main() -> ExitCode {
-    let outcome = match Cli::read(std::env::args_os()) {
+    let outcome = cli::contained(|| match Cli::read(std::env::args_os()) {
         Parsed::Arguments(cli) => cli.run(),
         Parsed::Text(text) => io::stdout().write_all(text.as_bytes()).map_err(Error::Output),
         Parsed::Wrong(error) => Err(error),
-    };
+    });
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     let report = error.report();
     // Where stderr is closed the exit code still tells.

@@ -152,13 +152,19 @@ pub fn private_directory() -> Result<Option<PathBuf>, Error> {
     checked_private(path).map(Some)
 }
 
-/// The mode is set once more: a umask could have taken our own rights away.
+/// With the folders above it that are missing. The mode of each is set once more: a umask could have
+/// taken our own rights away.
 fn make_private(path: &Path) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    DirBuilder::new().mode(0o700).recursive(true).create(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_private(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::set_permissions(path, fs::Permissions::from_mode(0o700)),
+    }
 }
 
 fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {

@@ -102,7 +102,9 @@ impl Plan {
     pub(super) fn identity(&self, files: Files, now: SystemTime) -> Result<Identity, Error> {
         let (signer, Files { pool, found }) = self.pair(files)?;
         let _phase = Phase::start("certificates");
-        Ok(Identity::prove(signer, found, pool, now)?)
+        let identity = Identity::prove(signer, found, pool, now)?;
+        warn_near_the_end(&identity.chain().leaf, now);
+        Ok(identity)
     }
 
     /// The same as far as it can be known without proof: for one who wants to know what is wrong.
@@ -152,6 +154,16 @@ impl Plan {
             settings.init_args = None;
         }
         Ok(hosted::certificates(uri, &settings)?)
+    }
+}
+
+/// Sessions end with their own time, and the next one is refused when the certificate has ended.
+fn warn_near_the_end(leaf: &Certificate, now: SystemTime) {
+    let left = leaf.not_after().duration_since(now).unwrap_or_default().as_secs() / 60;
+    match left {
+        0..=119 => warn(&format!("the certificate expires in {left} minutes")),
+        120..=1440 => warn(&format!("the certificate expires in {} hours", left / 60)),
+        _ => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is told when the service refuses or cannot be reached: its own words, what they mean, and
 //! what to do. The service does not promise its texts: they are recognised by what they contain.
 
-use crate::error::{Class, Report};
+use crate::error::{Class, Report, tls};
 use crate::exchange::{Error, Refusal};
 
 /// Beyond this the service refuses signatures as invalid; in seconds.
@@ -67,9 +67,10 @@ pub(super) fn report(error: &Error) -> Report {
             .cause(reason)
             .hint("check --endpoint; something other than IAM Roles Anywhere may have answered"),
         Error::Identity(error) => crate::error::pair::report(error),
-        Error::Insecure { reason, .. } => Report::new(Class::Remote, error).cause(reason).hint(
-            "if a private CA or a TLS proxy is in between, add its certificate with --ca-file",
-        ),
+        Error::Insecure { reason, .. } => {
+            let (cause, hint) = tls::told(reason);
+            Report::new(Class::Remote, error).cause(cause).hint(hint)
+        }
         Error::Refused { refusal, .. } => {
             Report::new(Class::Remote, error).cause(cause(refusal)).hint(hint(refusal))
         }
@@ -80,9 +81,19 @@ pub(super) fn report(error: &Error) -> Report {
         Error::TimedOut { .. } => Report::new(Class::Deadline, error)
             .hint("check the network and HTTPS_PROXY, or allow more time with --timeout"),
         Error::Unreachable { reason, .. } => Report::new(Class::Remote, error)
-            .cause(reason)
+            .cause(lost(reason).unwrap_or(reason))
             .hint("check the network, --region, --endpoint and HTTPS_PROXY"),
     }
+}
+
+/// What the libraries' words for a lost connection mean, where they are not a person's.
+fn lost(reason: &str) -> Option<&'static str> {
+    if reason.contains("lookup address") {
+        return Some("its name could not be looked up");
+    }
+    let early = ["close_notify", "before message completed", "end of file", "unexpected eof"];
+    let ended = early.iter().any(|words| reason.contains(words));
+    ended.then_some("the connection was closed before the answer was whole")
 }
 
 fn cause(refusal: &Refusal) -> String {

@@ -95,6 +95,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Removed { cause, .. } => Report::new(Class::Local, failure)
             .cause(cause)
             .hint("insert it, leave it in, and run it again"),
+        Failure::Resources { reason } => Report::new(Class::Local, failure)
+            .cause(reason)
+            .hint("end other programs, or raise the limits (ulimit)"),
         Failure::TooMuch => Report::new(Class::Local, failure)
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)

@@ -124,6 +124,12 @@ pub enum Failure {
         /// How that came out.
         cause: String,
     },
+    /// The host cannot start what it needs.
+    #[error("the device host is out of resources")]
+    Resources {
+        /// What the system said.
+        reason: String,
+    },
     /// An answer that is longer than a frame.
     #[error("the token holds more than can be read at once")]
     TooMuch,

@@ -37,15 +37,17 @@ fn neutral(stderr: &str, lab: &Lab) -> String {
     words.concat()
 }
 
-/// Times and request ids.
+/// Times, request ids, and ports of this test's own servers.
 fn neutral_word(word: &str) -> String {
     let end = word.len() - word.trim_end_matches([' ', '\n', ')', ',']).len();
     let (bare, rest) = word.split_at(word.len() - end);
     let time = bare.len() == 20 && bare.ends_with('Z') && bare.starts_with("20");
     let id = bare.len() >= 32 && bare.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    match (time, id) {
-        (true, _) => format!("[time]{rest}"),
-        (_, true) => format!("[id]{rest}"),
+    let server = bare.strip_prefix("127.0.0.1:").is_some_and(|port| port.len() > 3);
+    match (time, id, server) {
+        (true, ..) => format!("[time]{rest}"),
+        (_, true, _) => format!("[id]{rest}"),
+        (.., true) => format!("[server]{rest}"),
         _ => word.to_owned(),
     }
 }

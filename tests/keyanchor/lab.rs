@@ -90,6 +90,16 @@ impl Lab {
     }
 }
 
+/// The same command, its program started by another one: `prlimit`, `faketime`, `unshare`.
+pub(crate) fn under(command: &Command, words: &[&str]) -> Command {
+    let mut arguments = command.get_args();
+    let wait = arguments.next().expect("setsid --wait PROGRAM");
+    let mut under = Command::new(command.get_program());
+    under.arg(wait).args(words).args(arguments).stdin(Stdio::null()).env_clear();
+    under.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    under
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     ended(&command.output().expect("the program starts"))

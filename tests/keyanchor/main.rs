@@ -4,10 +4,15 @@
 #![allow(missing_docs, clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
 mod ahead;
+mod answers;
 mod calls;
+mod catalogue;
 mod clock;
+mod computer;
 mod errors;
+mod fakes;
 mod faults;
+mod files;
 mod floors;
 mod foreign;
 mod golden;
@@ -18,7 +23,10 @@ mod list;
 mod modules;
 mod network;
 mod prompts;
+mod reach;
 mod sdks;
 mod streams;
+mod tls;
 mod tokens;
 mod usage;
+mod values;

@@ -221,6 +221,16 @@ fn no_proxy_is_used_for_this_computer() {
     );
 }
 
+/// The journey to another endpoint.
+pub(crate) fn at(lab: &Lab, url: &str) -> std::process::Command {
+    let mut command = lab.command();
+    command.args(["credential-process", "--key", &lab.uri("laptop"), "--endpoint", url]);
+    let arguments = lab.server.arguments();
+    command.args(arguments.chunks(2).filter(|pair| pair[0] != "--endpoint").flatten());
+    command.arg("--certificate").arg(lab.hsm.chain("laptop"));
+    command
+}
+
 /// The journey without the lab's own endpoint, and with other options.
 fn elsewhere(lab: &Lab, options: &[&str]) -> std::process::Command {
     let mut command = lab.command();

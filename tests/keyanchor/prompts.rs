@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use hsm_test::softhsm::SoftHsm;
 
-use crate::lab::{Lab, lab};
+use crate::golden::check;
+use crate::lab::{Ended, Lab, lab};
 
 pub(crate) struct Terminal {
     script: Child,
@@ -111,9 +112,55 @@ fn ctrl_c_gives_up_and_leaves_the_terminal_as_it_was() {
         shown.contains("code=4") && shown.contains(" echo ") && !shown.contains("-isig"),
         "{shown:?}"
     );
-    let stderr = stream(&lab, "stderr");
-    assert!(stderr.starts_with("keyanchor: error: no PIN was given for token 'lab'\n"), "{stderr}");
-    assert!(stream(&lab, "stdout").is_empty() && lab.server.requests().is_empty());
+    check("pin-not-given", &lab, &ended(&lab, 4));
+    assert!(lab.server.requests().is_empty());
+}
+
+fn ended(lab: &Lab, code: i32) -> Ended {
+    Ended { code, stdout: stream(lab, "stdout"), stderr: stream(lab, "stderr") }
+}
+
+#[test]
+fn a_typed_pin_that_cannot_be_one_is_not_sent() {
+    let lab = lab();
+    let mut terminal = Terminal::start(&lab);
+    terminal.wait_for("): ");
+    terminal.type_in("1\n");
+    assert!(terminal.finish().contains("code=4"));
+    check("pin-typed-that-cannot-be-one", &lab, &ended(&lab, 4));
+}
+
+/// A terminal whose window was closed: the question ends with it, and nothing stays behind.
+#[test]
+fn a_terminal_that_hangs_up_ends_the_run() {
+    let lab = lab();
+    let mut terminal = Terminal::start(&lab);
+    terminal.wait_for("): ");
+    terminal.script.kill().expect("script runs");
+    terminal.script.wait().expect("script ends");
+    let folder = lab.hsm.dir().display().to_string();
+    let ours = || {
+        let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let lines =
+            processes.filter_map(|it| std::fs::read_to_string(it.path().join("cmdline")).ok());
+        lines.filter(|line| line.contains(&folder)).count()
+    };
+    let start = std::time::Instant::now();
+    while ours() > 0 {
+        assert!(start.elapsed().as_secs() < 20, "{} processes are left", ours());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(lab.server.requests().is_empty());
+}
+
+#[test]
+fn a_person_who_does_not_answer_is_given_up_before_the_sdk_gives_up() {
+    let lab = lab();
+    let start = std::time::Instant::now();
+    let shown = Terminal::start(&lab).finish();
+    assert!(shown.contains("code=6"), "{shown:?}");
+    assert!((50..75).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    check("pin-not-given-in-time", &lab, &ended(&lab, 6));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::SystemTime;
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+};
 
 use super::{DAY, Pki, authority, fresh_key, lifetime, name, random_serial};
 use crate::files::{read, write};
@@ -14,6 +16,8 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// What is wrong with a TLS server certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Flaw {
+    /// It is its own issuer and says CA:TRUE, as `openssl req -x509` makes it.
+    CaItself,
     /// It ended a day ago.
     Expired,
     /// It begins tomorrow.
@@ -44,13 +48,14 @@ impl Pki {
     pub fn flawed_server_certificate(&self, flaw: Flaw) -> (String, String) {
         let now = SystemTime::now();
         match flaw {
+            Flaw::CaItself => {
+                let mut template = server(&NAMES);
+                template.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                self_signed(&template)
+            }
             Flaw::Expired => self.issued(&between(now - 30 * DAY, now - DAY)),
             Flaw::NotYetValid => self.issued(&between(now + DAY, now + 30 * DAY)),
-            Flaw::SelfSigned => {
-                let key = fresh_key();
-                let leaf = server(&NAMES).self_signed(&key).expect("a complete template signs");
-                (leaf.pem(), key.serialize_pem())
-            }
+            Flaw::SelfSigned => self_signed(&server(&NAMES)),
             Flaw::Sha1 => self.sha1_server(),
             Flaw::UnknownCa => {
                 let issuer = rcgen::Issuer::new(authority("Foreign Root"), fresh_key());
@@ -101,6 +106,12 @@ fn between(start: SystemTime, end: SystemTime) -> CertificateParams {
     let mut template = server(&NAMES);
     (template.not_before, template.not_after) = (start.into(), end.into());
     template
+}
+
+fn self_signed(template: &CertificateParams) -> (String, String) {
+    let key = fresh_key();
+    let leaf = template.self_signed(&key).expect("a complete template signs");
+    (leaf.pem(), key.serialize_pem())
 }
 
 fn signed(template: &CertificateParams, issuer: &rcgen::Issuer<'_, KeyPair>) -> (String, String) {

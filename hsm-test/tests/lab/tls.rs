@@ -25,6 +25,7 @@ fn a_server_certificate_has_the_flaw_that_was_asked_for() {
     let pki = &bench().pki;
     assert!(judged(&pki.server_certificate().0).ends_with("OK\n"));
     for (flaw, words) in [
+        (Flaw::CaItself, "self-signed certificate"),
         (Flaw::Expired, "certificate has expired"),
         (Flaw::NotYetValid, "certificate is not yet valid"),
         (Flaw::SelfSigned, "self-signed certificate"),

@@ -1,7 +1,8 @@
 //! Several modules, of which one may hold the key: all are asked, and nothing is picked silently.
 
+use std::io;
 use std::path::PathBuf;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::signer::Error;
 use crate::signer::hosted::{Answer, Asked, process};
@@ -13,10 +14,14 @@ pub(super) fn ask_all<T: Send>(
     first: &(dyn Fn(&PathBuf) -> Result<Asked<T>, Error> + Sync),
 ) -> Vec<Result<Asked<T>, Error>> {
     thread::scope(|scope| {
-        let running: Vec<_> =
-            modules.iter().map(|module| scope.spawn(move || first(module))).collect();
+        let start = |module| thread::Builder::new().spawn_scoped(scope, move || first(module));
+        let running: Vec<_> = modules.iter().map(start).collect();
         let lost = |_| Err(process::out_of_order());
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
+        let end = |thread: io::Result<ScopedJoinHandle<'_, _>>| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(lost),
+            Err(error) => Err(Error::System(error)),
+        };
+        running.into_iter().map(end).collect()
     })
 }
 
