@@ -1,9 +1,16 @@
 //! Work that blocks, done beside the event loop: what a device does must not hold up a connection.
 
 use std::io;
-use std::thread;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+
+use crate::deadline::Deadline;
+
+/// The threads that were started.
+static STARTED: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 
 /// Runs it on a thread of its own. (The runtime's own threads end the program where none can be
 /// started.)
@@ -12,9 +19,29 @@ use tokio::sync::oneshot;
 /// When no thread can be started, or it ended without a result.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let (sender, receiver) = oneshot::channel();
-    thread::Builder::new().spawn(move || {
+    let thread = thread::Builder::new().spawn(move || {
         // Nobody waits for it any more where the run has ended.
         let _ = sender.send(work());
     })?;
+    started().push(thread);
     receiver.await.map_err(|_| io::Error::other("a thread ended without a result"))
+}
+
+/// Waits until those threads have ended, for so long at most. At the end of the program: a thread
+/// that is inside the cryptographic library while its parts are taken down ends it by a signal.
+pub fn finish(patience: Duration) {
+    let deadline = Deadline::after(patience);
+    for thread in started().drain(..) {
+        while !thread.is_finished() && !deadline.passed() {
+            thread::sleep(Duration::from_micros(200));
+        }
+        if thread.is_finished() {
+            // Whoever waited for its result has been told of a panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn started() -> MutexGuard<'static, Vec<JoinHandle<()>>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,9 +3,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::aside;
 use crate::error::Error;
 
 pub mod credential_process;
@@ -20,6 +22,9 @@ mod words;
 
 pub use fault::contained;
 pub use usage::Parsed;
+
+/// How long the end of a run waits for threads whose work nobody needs any more.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 /// AWS credentials from a private key that cannot leave its device.
 #[derive(Parser)]
@@ -48,11 +53,13 @@ impl Cli {
     /// # Errors
     /// Whatever ends the run.
     pub fn run(self) -> Result<(), Error> {
-        match self.verb {
+        let outcome = match self.verb {
             Verb::CredentialProcess(options) => credential_process::run(*options),
             Verb::Explain(options) => explain::run(*options),
             Verb::List(options) => list::run(*options),
-        }
+        };
+        aside::finish(LAST_THREADS);
+        outcome
     }
 }
 

@@ -2,7 +2,7 @@
 //! a few more attempts where the same request may be sent again.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ pub use roots::Roots;
 const CONNECT: Duration = Duration::from_secs(3);
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
-/// How often a request is sent in all; connecting ahead in vain counts as one.
+/// How often a request is sent in all; connecting ahead in vain is the first.
 const ATTEMPTS: u32 = 3;
 /// A signed request may be sent again while it is younger than this.
 const FRESH: Duration = Duration::from_secs(60);
@@ -40,8 +40,8 @@ pub struct Client {
     http: reqwest::Client,
     endpoint: Endpoint,
     ahead: Ahead,
-    /// How often it was tried to connect ahead of the first request, and failed: 0 or 1.
-    in_vain: u32,
+    /// Why there is no connection ahead of the first request: the outcome of its first attempt.
+    failed: Mutex<Option<Error>>,
 }
 
 /// A client that is still being made, while a device is busy: that takes a thread, since roots are
@@ -55,11 +55,9 @@ impl Opening {
     pub fn start(endpoint: Endpoint, roots: Roots, connect: bool) -> Self {
         Self(tokio::spawn(async move {
             let client = aside(move || Client::new(endpoint, &roots)).await;
-            let mut client = client.map_err(Error::System)??;
+            let client = client.map_err(Error::System)??;
             if connect {
-                let _phase = Phase::start("(connect)");
-                let made = client.ahead.connect(&client.http, client.endpoint.operation("")).await;
-                client.in_vain = u32::from(!made);
+                client.connect().await;
             }
             Ok(client)
         }))
@@ -109,7 +107,17 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| Error::Roots { reason: chain(&error) })?;
-        Ok(Self { http, endpoint, ahead, in_vain: 0 })
+        Ok(Self { http, endpoint, ahead, failed: Mutex::new(None) })
+    }
+
+    async fn connect(&self) {
+        let _phase = Phase::start("(connect)");
+        let made = self.ahead.connect(&self.http, self.endpoint.operation("")).await;
+        *self.failed() = made.err().map(|error| self.failure(&error));
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a POST until it is answered with anything but a wish to be asked again: connection
@@ -125,10 +133,16 @@ impl Client {
         deadline: &Deadline,
     ) -> Result<Answer, Error> {
         let start = Instant::now();
-        for attempt in 1 + self.in_vain.. {
-            let sending = self.send(path, headers, body);
-            let answer = tokio::time::timeout(deadline.left(), sending).await;
-            let answer = answer.unwrap_or_else(|_| Err(self.timed_out(deadline)));
+        let mut ahead = self.failed().take();
+        for attempt in 1.. {
+            let answer = match ahead.take() {
+                Some(error) => Err(error),
+                None => {
+                    let sending = self.send(path, headers, body);
+                    let answer = tokio::time::timeout(deadline.left(), sending).await;
+                    answer.unwrap_or_else(|_| Err(self.timed_out(deadline)))
+                }
+            };
             let pause = match &answer {
                 Ok(answer) if answer.status == 429 || answer.status >= 500 => {
                     retry_after(&answer.headers).unwrap_or_else(|| jitter(attempt))
@@ -149,11 +163,11 @@ impl Client {
     async fn send(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Error> {
         let url = self.endpoint.operation(path);
         let request = self.http.post(url).headers(headers.clone()).body(body.to_vec());
-        let mut response = request.send().await.map_err(|error| self.failed(&error))?;
+        let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let clock_ahead = clock_ahead(response.headers());
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
                 let reason = format!("it is longer than {LONGEST_ANSWER} bytes");
                 return Err(Error::Answer { host: self.endpoint.host(), reason });
@@ -168,7 +182,7 @@ impl Client {
     }
 
     /// TLS failures are final: the certificate will be the same at the next attempt.
-    fn failed(&self, error: &reqwest::Error) -> Error {
+    fn failure(&self, error: &reqwest::Error) -> Error {
         let host = self.endpoint.host();
         if error.is_connect() && error.is_timeout() {
             return Error::Unreachable {

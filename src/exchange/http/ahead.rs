@@ -36,14 +36,20 @@ struct Place {
 struct Kept;
 
 impl Ahead {
-    /// Begins a request that ends as soon as its connection is made, and says whether it was. If
-    /// not, the real request will tell why.
-    pub(super) async fn connect(&self, http: &reqwest::Client, url: reqwest::Url) -> bool {
+    /// Begins a request that ends as soon as its connection is made.
+    ///
+    /// # Errors
+    /// When it could not be made.
+    pub(super) async fn connect(
+        &self,
+        http: &reqwest::Client,
+        url: reqwest::Url,
+    ) -> Result<(), reqwest::Error> {
         self.place().wanted = true;
-        let _ = http.get(url).send().await;
+        let ended = http.get(url).send().await;
         let mut place = self.place();
         place.wanted = false;
-        place.made.is_some()
+        if place.made.is_some() { Ok(()) } else { ended.map(drop) }
     }
 
     fn place(&self) -> std::sync::MutexGuard<'_, Place> {

@@ -80,6 +80,11 @@ fn options_that_cannot_be_used_are_told() {
     check("list-key-is-a-uri", &lab, &run(list(&lab).args(["--key", &uri])));
     check("list-unknown-option", &lab, &run(list(&lab).arg("--jsno")));
     check("list-last-try-without-login", &lab, &run(list(&lab).arg("--use-last-try")));
+    let two = ["--pkcs11-lib", "/a.so", "--pkcs11-lib", "/b.so", "--pkcs11-init-args", "x"];
+    check("list-arguments-for-several-modules", &lab, &run(list(&lab).args(two)));
+    let long = "x".repeat(4097);
+    let long = ["--pkcs11-lib", "/a.so", "--pkcs11-init-args", &long];
+    check("module-with-arguments-that-are-too-long", &lab, &run(list(&lab).args(long)));
     let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
     let ended = list(&lab).stdout(full).stderr(std::process::Stdio::piped()).output().expect("run");
     check("list-stdout-is-full", &lab, &crate::lab::ended(&ended));
