@@ -170,12 +170,14 @@ impl fmt::Display for Report {
 fn harmless(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
+        let whole = out.len();
         match character {
             ' '..='~' => out.push(character),
             // Letters of all scripts pass; controls and marks that turn the text around do not.
             _ => out.extend(character.escape_debug()),
         }
-        if out.len() >= LONGEST_LINE {
+        if out.len() > LONGEST_LINE {
+            out.truncate(whole);
             out.push('…');
             break;
         }

@@ -59,9 +59,18 @@ impl FileKey {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let failed = |reason| Error::KeyFile { path: path.into(), reason };
         let pem = paths::read_secret(path, LONGEST).map_err(|error| failed(error.to_string()))?;
-        let pair = pair(&pem).map_err(|reason| failed(reason.to_owned()))?;
+        Self::from_pem(path, &pem)
+    }
+
+    /// The first private key of PEM text; the path is for messages.
+    ///
+    /// # Errors
+    /// When there is no key in it that can be used.
+    pub fn from_pem(path: &Path, pem: &[u8]) -> Result<Self, Error> {
+        let failed = |reason: &str| Error::KeyFile { path: path.into(), reason: reason.to_owned() };
+        let pair = pair(pem).map_err(failed)?;
         let public_key =
-            pair.public_key().ok_or_else(|| failed("its public half is not usable".to_owned()))?;
+            pair.public_key().ok_or_else(|| failed("its public half is not usable"))?;
         Ok(Self { path: path.into(), pair, public_key })
     }
 }
