@@ -75,6 +75,8 @@ impl fmt::Display for KeyRef {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -96,6 +98,17 @@ mod tests {
         {
             let error = text.parse::<KeyRef>().err().expect(text).to_string();
             assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_the_same_reference(text in "((pkcs11|tpm|file):)?[ -~é]{0,60}") {
+            if let Ok(reference) = text.parse::<KeyRef>() {
+                let printed = reference.to_string();
+                let again = printed.parse::<KeyRef>().map(|again| again.to_string());
+                prop_assert_eq!(again.ok(), Some(printed));
+            }
         }
     }
 }

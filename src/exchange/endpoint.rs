@@ -6,6 +6,9 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+/// Longest URL that is taken, in bytes.
+const LONGEST: usize = 2048;
+
 /// A base URL, to which the path of an operation is appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(Url);
@@ -132,6 +135,9 @@ impl Endpoint {
     /// When it is no URL, has a query or credentials in it, or is plain http to another computer.
     pub fn given(url: &str) -> Result<Self, EndpointError> {
         let malformed = || EndpointError::Malformed { url: without_user(url) };
+        if url.len() > LONGEST {
+            return Err(malformed());
+        }
         let parsed = Url::parse(url).map_err(|_| malformed())?;
         let plain = parsed.query().is_none()
             && parsed.fragment().is_none()

@@ -325,4 +325,6 @@ impl ObjectClass {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ mod lab;
 mod list;
 mod modules;
 mod network;
+mod parsers;
 mod prompts;
 mod sdks;
 mod streams;

@@ -25,6 +25,8 @@ use keyanchor::signer::{Error as SignerError, Signer, modules};
 use keyanchor::wire::frame::{self, Frame};
 use keyanchor::wire::{Reply, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -219,9 +221,7 @@ pub fn endpoint(data: &[u8]) {
 
 /// What the main program reads from a device host.
 pub fn frames_host(data: &[u8]) {
-    for json in messages(data) {
-        let Ok(reply) = serde_json::from_slice::<Reply>(&json) else { return };
-        reads_back(&reply);
+    for reply in understood::<Reply>(data) {
         match reply {
             Reply::Certificates(ders) => {
                 let found = ders.iter().filter_map(|der| Certificate::from_der(&der.0).ok());
@@ -242,10 +242,14 @@ pub fn frames_host(data: &[u8]) {
 
 /// What a device host reads from the main program.
 pub fn frames_main(data: &[u8]) {
-    for json in messages(data) {
-        let Ok(request) = serde_json::from_slice::<Request>(&json) else { return };
-        reads_back(&request);
-    }
+    understood::<Request>(data);
+}
+
+/// The messages of a stream up to the first that is not understood; each is written as it is read.
+pub fn understood<T: Serialize + DeserializeOwned>(data: &[u8]) -> Vec<T> {
+    let messages = messages(data);
+    let understood = messages.iter().map_while(|json| serde_json::from_slice::<T>(json).ok());
+    understood.inspect(reads_back).collect()
 }
 
 /// The messages of a stream up to where it breaks off; each frame is written again as it was read.
@@ -269,7 +273,7 @@ fn messages(mut stream: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
-fn reads_back<T: serde::Serialize + serde::de::DeserializeOwned>(message: &T) {
+fn reads_back<T: Serialize + DeserializeOwned>(message: &T) {
     let written = serde_json::to_vec(message).expect("JSON");
     let again: T = serde_json::from_slice(&written).expect("what is written can be read");
     assert_eq!(serde_json::to_vec(&again).expect("JSON"), written);
@@ -389,7 +393,8 @@ fn told(error: impl Into<Error>) {
     let report = error.into().report();
     assert!((2..=6).contains(&report.code()), "exit code {}", report.code());
     let text = report.to_string();
-    assert!(text.len() < 1024 && text.lines().count() <= 3, "{} bytes: {text}", text.len());
+    assert!(text.lines().count() <= 3, "{text}");
+    assert!(text.lines().all(|line| line.len() < 1024 / 3), "longer than a third of 1 KiB: {text}");
     let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)), "{text:?}");
 }
