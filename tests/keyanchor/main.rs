@@ -14,6 +14,7 @@ mod golden;
 mod hosts;
 mod journeys;
 mod lab;
+mod limits;
 mod list;
 mod modules;
 mod network;

@@ -30,8 +30,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+/// What is checked of one parser.
+pub type Check = fn(&[u8]);
+
 /// Every parser that is checked here.
-pub const ALL: [(&str, fn(&[u8])); 10] = [
+pub const ALL: [(&str, Check); 10] = [
     ("answer", answer),
     ("arn", arn),
     ("certificates", certificates),
