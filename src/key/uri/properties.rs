@@ -68,20 +68,20 @@ proptest! {
     }
 
     /// However badly a PIN is encoded: what it falls into is not shown either. (No message of ours has
-    /// four of these characters in a row.)
+    /// four of these digits in a row.)
     #[test]
     fn no_part_of_a_pin_is_shown(
-        pin in "[34689#&%;=?/:é]{4,24}",
-        head in "(token=[a-z%]{0,3};?)?",
-        tail in "[&;][a-z=%]{0,8}",
+        parts in vec(("[34689]{4,6}", "(&|;|\\?|%|/|=é|=%|=)"), 1..5),
+        head in "(token=[a-z]{0,3};?)?",
     ) {
+        let pin: String = parts.iter().flat_map(|(digits, joint)| [&**digits, joint]).collect();
         for uri in [
-            format!("pkcs11:{head}?pin-value={pin}{tail}"),
-            format!("pkcs11:{head}?module-name=m&pin-value={pin}"),
+            format!("pkcs11:{head}?pin-value={pin}"),
+            format!("pkcs11:{head}?module-name=m&pin-value={pin}&vendor=1"),
             format!("pkcs11:?pin-value={pin}&pin-value={pin}"),
         ] {
             let shown = shown(&uri);
-            for part in pin.split(['&', ';', '=']).filter(|part| part.chars().count() >= 4) {
+            for (part, _) in &parts {
                 prop_assert!(!shown.contains(part), "{}: {}", uri, shown);
             }
         }

@@ -237,3 +237,22 @@ fn how(status: ExitStatus) -> String {
         (None, None) => "ended its process".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_unasked_waits_in_its_pipe() {
+        let notice = r#"m{"Notice":"Waiting"}"#;
+        let frame = format!(r"printf '\000\000\000\{:03o}{notice}'", notice.len());
+        let script = format!("n=0; while [ $n -lt 10000 ]; do {frame}; n=$((n+1)); done");
+        let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn();
+        let host = host.as_mut().expect("sh");
+        let replies = listen(host.stdout.take().expect("pipe")).expect("thread");
+        thread::sleep(Duration::from_millis(700));
+        assert!(host.try_wait().expect("host").is_none(), "all that it said is in our memory");
+        assert_eq!(replies.iter().count(), 10_000);
+        assert!(host.wait().expect("host").success());
+    }
+}
