@@ -144,12 +144,15 @@ fn a_host_that_answers_what_nobody_asked_does_not_fill_the_memory() {
 }
 
 #[test]
-fn a_module_that_never_comes_to_an_end_of_its_objects_is_left() {
-    let lab = lab();
-    let fault = fault(&lab, "C_FindObjects * count 10");
-    let mut command = lab.with_key("laptop");
-    command.arg("--pkcs11-lib").arg(fault.module()).envs(fault.command_env());
-    refused(&command, 3, "the token holds more than can be read at once");
+fn a_module_that_speaks_of_four_gigabytes_is_not_believed() {
+    for lie in ["C_GetAttributeValue * length 0x100000000", "C_GetSlotList * count 0x20000000"] {
+        let lab = lab();
+        let fault = fault(&lab, lie);
+        let mut command = lab.with_key("laptop");
+        command.arg("--pkcs11-lib").arg(fault.module()).envs(fault.command_env());
+        let ended = refused(&command, 3, "keyanchor: error: ");
+        assert!(!ended.stderr.contains("crashed"), "{}", ended.stderr);
+    }
 }
 
 /// A server that answers each request with a head and then with a body without end.

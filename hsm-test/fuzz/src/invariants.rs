@@ -16,14 +16,16 @@ use keyanchor::exchange::http::Answer;
 use keyanchor::exchange::roles_anywhere::answer as create_session;
 use keyanchor::exchange::sigv4_x509::header_value;
 use keyanchor::exchange::{Error as ExchangeError, Refusal};
-use keyanchor::identity::{chain, files, rules};
-use keyanchor::key::uri::{PinAttribute, Pkcs11Uri};
-use keyanchor::key::{KeyRef, PublicKey};
+use keyanchor::identity::chain::{self, Chain};
+use keyanchor::identity::{files, rules};
+use keyanchor::key::uri::{ObjectFilter, PinAttribute, Pkcs11Uri, TokenFilter, pasteable};
+use keyanchor::key::{KeyRef, PublicKey, Scheme};
 use keyanchor::output::process;
 use keyanchor::signer::file::FileKey;
 use keyanchor::signer::{Error as SignerError, Signer, modules};
 use keyanchor::wire::frame::{self, Frame};
-use keyanchor::wire::{Reply, Request};
+use keyanchor::wire::list::{Listed, Token};
+use keyanchor::wire::{Reply, Request, Wanted};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -154,15 +156,50 @@ pub fn certificates(data: &[u8]) {
         assert!(certificate.der().len() <= data.len(), "longer than its file");
     }
     // Each may have to be tried as the issuer of each.
-    if found.len() <= 8 {
-        let now = now();
-        let climbed = chain::above(&found[0], &mut |of| chain::issuer(of, &found, now));
-        assert!(climbed.len() <= chain::LONGEST, "a chain of {}", climbed.len());
-        for (place, certificate) in climbed.iter().enumerate() {
-            let below = if place == 0 { &found[0] } else { &climbed[place - 1] };
-            assert!(below.is_signed_by(certificate), "a chain that is none");
-            assert!(!certificate.is_self_signed() && !climbed[..place].contains(certificate));
+    if found.len() <= 8
+        && let Ok(key) = found[0].public_key()
+    {
+        chain_of(&Holder(key), &found);
+    }
+}
+
+/// Who has the key of the first certificate, and no certificate.
+struct Holder(PublicKey);
+
+impl Signer for Holder {
+    fn public_key(&self) -> &PublicKey {
+        &self.0
+    }
+
+    fn unlock(&self) -> Result<(), SignerError> {
+        Ok(())
+    }
+
+    fn sign(&self, _: Scheme, _: &[u8]) -> Result<Vec<u8>, SignerError> {
+        Ok(Vec::new())
+    }
+
+    fn certificates(&self, _: &Wanted) -> Result<Vec<Certificate>, SignerError> {
+        Ok(Vec::new())
+    }
+
+    fn release(&self) {}
+}
+
+fn chain_of(holder: &Holder, found: &[Certificate]) {
+    let check = |leaf: &Certificate| rules::check(leaf, now());
+    match Chain::of(holder, found.to_vec(), Vec::new(), now(), &check) {
+        Ok(Chain { leaf, intermediates }) => {
+            assert!(leaf.certifies(holder.public_key()) && !leaf.is_attestation());
+            assert!(intermediates.len() <= chain::LONGEST, "a chain of {}", intermediates.len());
+            for (place, certificate) in intermediates.iter().enumerate() {
+                let below = if place == 0 { &leaf } else { &intermediates[place - 1] };
+                assert!(below.is_signed_by(certificate), "a chain that is none");
+                assert!(!certificate.is_self_signed(), "the root");
+                assert!(!intermediates[..place].contains(certificate), "a ring");
+            }
         }
+        Err(error) => told(error),
     }
 }
 
@@ -231,6 +268,7 @@ pub fn frames_host(data: &[u8]) {
                 found.take(8).for_each(|certificate| one_certificate(&certificate));
             }
             Reply::Failed(failure) => told(SignerError::Device(failure)),
+            Reply::Listed(Listed { tokens, .. }) => tokens.into_iter().for_each(one_token),
             Reply::Selected(selected) => {
                 let spki = selected.public_key.map(|spki| PublicKey::from_spki(&spki.0));
                 if let Some(Ok(key)) = spki {
@@ -240,6 +278,29 @@ pub fn frames_host(data: &[u8]) {
             }
             _ => {}
         }
+    }
+}
+
+/// What a module's token has, as `keyanchor list` is told.
+fn one_token(token: Token) {
+    let of_token = TokenFilter { token: Some(token.label), ..TokenFilter::default() };
+    match token.contents {
+        Ok(contents) => {
+            for filter in contents.keys.into_iter().filter_map(|key| key.filter) {
+                pasted(&of_token, &filter);
+            }
+        }
+        Err(failure) => told(SignerError::Device(failure)),
+    }
+}
+
+/// A URI that is shown names what it was made of, unless that has a NUL, which none can have.
+fn pasted(token: &TokenFilter, object: &ObjectFilter) {
+    let uri = pasteable(token, object);
+    if let Ok(again) = uri.parse::<Pkcs11Uri>() {
+        assert_eq!((&again.token, &again.object), (token, object));
+    } else {
+        assert!(uri.len() > 4096 || uri.contains("%00"), "{uri}");
     }
 }
 
@@ -311,15 +372,20 @@ fn key_pem(data: &[u8]) {
 /// A module file of p11-kit.
 pub fn module_file(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    let module = modules::parse(text);
+    let file = modules::parse(text);
     let without_comments: Vec<_> =
         text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-    assert_eq!(modules::parse(&without_comments.join("\n")), module);
-    if let Some(module) = &module {
-        assert!(module.path.is_absolute(), "{}", module.path.display());
-    }
-    for line in ["remote: |ssh", "disable-in: keyanchor", "trust-policy: yes"] {
-        assert_eq!(modules::parse(&format!("{text}\n{line}\n")), None, "{line}");
+    assert_eq!(modules::parse(&without_comments.join("\n")), file);
+    assert!(file.library().is_none_or(|library| text.contains(library) && !library.is_empty()));
+    assert_eq!(file.clone().over(modules::parse("")), file);
+    assert_eq!(modules::parse("").over(file.clone()), file);
+    // What the user's file says counts.
+    let priority = file.priority();
+    assert_eq!(modules::parse("priority: 7").over(file.clone()).priority(), 7);
+    for line in ["remote: |ssh", "disable-in: keyanchor", "trust-policy: yes", "module:"] {
+        let more = modules::parse(&format!("{text}\n{line}\n"));
+        assert_eq!((more.library(), more.priority()), (None, priority), "{line}");
+        assert_eq!(modules::parse(line).over(file.clone()).library(), None, "{line}");
     }
 }
 
