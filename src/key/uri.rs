@@ -147,6 +147,11 @@ pub enum UriError {
     /// A PIN among the attributes that choose an object.
     #[error("'{0}' stands before the '?'")]
     PinInPath(String),
+    /// A PIN inside the value of another attribute, which messages show.
+    #[error(
+        "'pin-value=' stands inside another attribute (a '?' or '&' is missing, or should be ';')"
+    )]
+    PinInside,
     /// Both ways to give a PIN at once.
     #[error("it has both pin-source and pin-value")]
     PinTwice,

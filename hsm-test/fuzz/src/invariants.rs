@@ -411,7 +411,7 @@ pub fn pkcs11_uri(data: &[u8]) {
         }
         Err(error) => assert!(error.to_string().len() < 5000),
     }
-    let with_pin = with_pin(text);
+    let Some(with_pin) = with_pin(text) else { return };
     let shown = match with_pin.parse::<Pkcs11Uri>() {
         Ok(uri) => uri.to_string(),
         Err(error) => error.to_string(),
@@ -420,11 +420,11 @@ pub fn pkcs11_uri(data: &[u8]) {
 }
 
 /// The text up to its first line break, a PIN as one more attribute, and the rest right after it.
-fn with_pin(text: &str) -> String {
-    let text = text.replace(PIN, "");
-    let (head, tail) = text.split_once('\n').unwrap_or((&text, ""));
+fn with_pin(text: &str) -> Option<String> {
+    let (head, tail) = text.split_once('\n').unwrap_or((text, ""));
     let separator = if head.contains('?') { '&' } else { '?' };
-    format!("{head}{separator}pin-value={PIN}{tail}")
+    let with_pin = format!("{head}{separator}pin-value={PIN}{tail}");
+    Some(with_pin).filter(|_| !text.contains(PIN))
 }
 
 /// What stands after `--key` or `--certificate`; mistyped at its start as well.
@@ -440,7 +440,7 @@ pub fn reference(data: &[u8]) {
             }
         }
     }
-    let with_pin = with_pin(text);
+    let Some(with_pin) = with_pin(text) else { return };
     for start in [0, 1, 7] {
         let Some(text) = with_pin.get(start..).filter(|text| text.contains("pin-value=")) else {
             continue;

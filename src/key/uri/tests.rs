@@ -151,6 +151,21 @@ fn a_printed_uri_parses_to_the_same_and_never_holds_a_pin() {
     assert_eq!((again.token, again.object), (uri.token, uri.object));
 }
 
+/// One wrong character, and the PIN would be part of a label or of a module's path, which are shown.
+#[test]
+fn a_pin_inside_another_attribute_is_refused() {
+    for uri in [
+        "pkcs11:token=a&pin-value=s3cret",
+        "pkcs11:token=a,pin-value=s3cret",
+        "pkcs11:?module-path=/x.so?pin-value=s3cret",
+        "pkcs11:?pin-source=/x,pin-value=s3cret",
+    ] {
+        assert_eq!(refused(uri), UriError::PinInside, "{uri}");
+    }
+    let label = parse("pkcs11:token=a&pin-value%3Db").token.token;
+    assert_eq!(label.as_deref(), Some("a&pin-value=b"));
+}
+
 #[test]
 fn an_error_never_shows_a_value() {
     for uri in
