@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sizes build packages rust python clean
+.PHONY: help demo test fuzz lint sizes build packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 CARGO_DENY := 0.20.2
+CARGO_FUZZ := 0.13.2
+SECONDS_EACH := 60
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,8 +19,13 @@ demo: packages build python ## credentials from a key that cannot leave its toke
 test: packages python ## every test
 	LAB=require cargo test --workspace --locked
 
+fuzz: packages ## each parser of input from outside, fuzzed for SECONDS_EACH=60
+	cargo fuzz --version 2>/dev/null | grep -qF $(CARGO_FUZZ) || cargo install cargo-fuzz --locked --version $(CARGO_FUZZ)
+	hsm-test/fuzz/run.sh $(TARGET)/fuzz $(SECONDS_EACH)
+
 lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo fmt --all --check
+	cargo fmt --manifest-path hsm-test/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --locked --no-default-features -- -D warnings
 	cargo fmt --manifest-path hsm-test/fault/Cargo.toml --check

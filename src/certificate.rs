@@ -18,6 +18,9 @@ pub use names::{AlternativeNames, NameAttribute};
 /// Yubico's arc for what an attestation certificate says about a key (firmware, serial, policy).
 const YUBICO_ATTESTATION: &str = "1.3.6.1.4.1.41482.3.";
 
+/// Longest certificate that is read, in bytes: the largest signatures and keys of today fit twice.
+pub const LONGEST: usize = 128 * 1024;
+
 /// A certificate that has been read; its DER is kept as it came.
 #[derive(Clone)]
 pub struct Certificate {
@@ -44,6 +47,9 @@ impl Certificate {
     /// # Errors
     /// When it is anything else.
     pub fn from_der(der: &[u8]) -> Result<Self, NotACertificate> {
+        if der.len() > LONGEST {
+            return Err(NotACertificate);
+        }
         let x509 = x509_cert::Certificate::from_der(der).map_err(|_| NotACertificate)?;
         Ok(Self { der: der.into(), x509 })
     }

@@ -180,12 +180,14 @@ impl fmt::Display for Report {
 fn harmless(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
+        let whole = out.len();
         match character {
             ' '..='~' => out.push(character),
             // Letters of all scripts pass; controls and marks that turn the text around do not.
             _ => out.extend(character.escape_debug()),
         }
-        if out.len() >= LONGEST_LINE {
+        if out.len() > LONGEST_LINE {
+            out.truncate(whole);
             out.push('…');
             break;
         }
@@ -224,6 +226,8 @@ impl From<Usage> for Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -236,5 +240,37 @@ mod tests {
         );
         assert_eq!(text.lines().count(), 2);
         assert!(text.len() < 1024);
+    }
+
+    #[test]
+    fn a_line_is_cut_only_where_it_is_too_long() {
+        let longest = "x".repeat(LONGEST_LINE);
+        assert_eq!(harmless(&longest), longest);
+        assert_eq!(harmless(&format!("{longest}x")), format!("{longest}…"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_three_lines_below_one_kibibyte(
+            error in "(?s).{0,400}",
+            cause in "[\\x00-\\x1f\u{200e}-\u{206f}\u{10fff0}-\u{10ffff}]{0,400}",
+            hint in "[ -~]{0,400}",
+        ) {
+            let text = Report::new(Class::Local, error).cause(cause).hint(hint).to_string();
+            prop_assert!(text.len() < 1024, "{} bytes", text.len());
+            prop_assert!(text.lines().count() <= 3);
+            let turns = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            prop_assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)));
+        }
+
+        #[test]
+        fn a_line_is_never_longer_than_it_may_be(text in "[x\u{10fff0}-\u{10ffff}\u{7f}é]{20,330}") {
+            prop_assert!(harmless(&text).trim_end_matches('…').len() <= LONGEST_LINE);
+        }
+
+        #[test]
+        fn plain_text_is_shown_as_it_is(text in "[ -~äßé漢]{0,70}") {
+            prop_assert_eq!(harmless(&text), text);
+        }
     }
 }

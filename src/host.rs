@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, TrySendError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,10 @@ use crate::wire::{Bytes, Failure, Notice, Open, Reply, Request, VERSION};
 
 /// How long a device call may go on after the main program has gone.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How many frames may wait. A request has two at most, and the next comes after its answer: what
+/// sends more is not our main program, and is treated as if it were gone.
+const UNREAD: usize = 4;
 
 /// Runs a host to its end. Its exit code says only whether it ran at all: failures are answers.
 #[must_use]
@@ -64,12 +68,14 @@ fn keep_out_of_dumps() {
 
 /// Reads frames on a thread of its own, so that the end of stdin is seen while a device call runs.
 fn listen() -> io::Result<Receiver<Frame>> {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(UNREAD);
     let thread = thread::Builder::new().spawn(move || {
         let mut input = io::stdin().lock();
         while let Ok(Some(frame)) = frame::read(&mut input) {
-            if sender.send(frame).is_err() {
-                return;
+            match sender.try_send(frame) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => break,
+                Err(TrySendError::Disconnected(_)) => return,
             }
         }
         drop(sender);

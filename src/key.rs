@@ -41,7 +41,8 @@ pub enum KeyRefError {
 impl FromStr for KeyRef {
     type Err = KeyRefError;
 
-    /// Schemes are case-insensitive (RFC 3986 §3.1); what has none is a file name.
+    /// Schemes are case-insensitive (RFC 3986 §3.1); what has none is a file name, which messages
+    /// show, so that it must not be a URI with a PIN that was mistyped at its start.
     fn from_str(text: &str) -> Result<Self, KeyRefError> {
         if text.is_empty() {
             return Err(KeyRefError::Empty);
@@ -51,6 +52,7 @@ impl FromStr for KeyRef {
         }
         match ["handle", "piv", "tpm"].into_iter().find(|scheme| has_scheme(text, scheme)) {
             Some(scheme) => Err(KeyRefError::Scheme { scheme }),
+            None if text.contains("pin-value=") => Err(UriError::Scheme.into()),
             None => Ok(Self::File(text.into())),
         }
     }
@@ -73,6 +75,8 @@ impl fmt::Display for KeyRef {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -85,5 +89,26 @@ mod tests {
             Err(KeyRefError::Scheme { scheme: "tpm" })
         ));
         assert!(matches!("".parse::<KeyRef>(), Err(KeyRefError::Empty)));
+    }
+
+    #[test]
+    fn a_pin_in_a_mistyped_uri_is_not_a_file_name() {
+        for text in
+            [" pkcs11:?pin-value=s3cret", "pkcs11?pin-value=s3cret", "p11:?pin-value=s3cret"]
+        {
+            let error = text.parse::<KeyRef>().err().expect(text).to_string();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_the_same_reference(text in "((pkcs11|tpm|file):)?[ -~é]{0,60}") {
+            if let Ok(reference) = text.parse::<KeyRef>() {
+                let printed = reference.to_string();
+                let again = printed.parse::<KeyRef>().map(|again| again.to_string());
+                prop_assert_eq!(again.ok(), Some(printed));
+            }
+        }
     }
 }

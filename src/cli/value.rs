@@ -152,6 +152,8 @@ pub(super) fn wrong(what: String, cause: String, hint: &str) -> Usage {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -188,5 +190,30 @@ mod tests {
         let same = one_of("--key", vec!["a".into(), "a".into()]);
         assert_eq!(same.ok().flatten(), Some("a".into()));
         assert!(one_of("--key", vec!["a".into(), "b".into()]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_what_its_unit_says(
+            number in prop_oneof![0..4000_u64, any::<u64>()],
+            (unit, milliseconds) in
+                prop_oneof![Just(("", 1000)), Just(("s", 1000)), Just(("ms", 1)), Just(("m", 60_000))],
+        ) {
+            let time = u128::from(number) * milliseconds;
+            let expected = (1..=3_600_000).contains(&time).then_some(time);
+            let read = duration("--timeout", &format!("{number}{unit}"));
+            prop_assert_eq!(read.ok().map(|time| time.as_millis()), expected);
+        }
+
+        #[test]
+        fn any_text_is_a_value_or_an_error_that_names_the_option(text in ".{0,20}") {
+            for error in [
+                duration("--timeout", &text).err(),
+                session_duration(&text).err(),
+                session_name(&text).err(),
+            ] {
+                prop_assert!(error.is_none_or(|error| error.what.starts_with("--")));
+            }
+        }
     }
 }

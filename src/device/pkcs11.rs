@@ -147,7 +147,7 @@ impl<'a> Device<'a> {
         let fitting: Vec<_> = present.iter().filter(|t| self.module.fits(t, filter)).collect();
         if fitting.is_empty() {
             let wanted = pasteable(filter, &ObjectFilter::default());
-            let present = present.iter().map(Token::label).collect();
+            let present = present.iter().take(select::NAMED).map(Token::label).collect();
             return Err(Failure::NoToken { wanted, present });
         }
         return_value::readable(fitting.into_iter().map(|token| self.session_on(token)))

@@ -140,6 +140,8 @@ fn is_alias(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ANCHOR: &str = "arn:aws:rolesanywhere:us-east-1:111122223333:trust-anchor/aaaaaaaa-bbbb";
@@ -183,6 +185,49 @@ mod tests {
             ("arn:aws:rolesanywhere:us-east-1:111122223333:alias/profile/a//b", Resource::Profile),
         ] {
             assert!(Arn::parse(arn, resource).is_err(), "{arn}");
+        }
+    }
+
+    #[test]
+    fn an_arn_is_read_up_to_its_longest() {
+        for (start, resource, longest) in [
+            ("arn:aws:iam::111122223333:role/", Resource::Role, LONGEST_ROLE),
+            (ANCHOR, Resource::TrustAnchor, LONGEST),
+        ] {
+            let arn = format!("{start}{}", "x".repeat(longest - start.len()));
+            assert!(Arn::parse(&arn, resource).is_ok(), "{longest}");
+            let error = Arn::parse(&format!("{arn}x"), resource).expect_err("too long");
+            assert_eq!(error.to_string(), format!("it is longer than {longest} characters"));
+        }
+    }
+
+    fn resource() -> impl Strategy<Value = Resource> {
+        prop_oneof![Just(Resource::Profile), Just(Resource::Role), Just(Resource::TrustAnchor)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_printed_as_it_was(
+            partition in "aws(-[a-z]{1,8})?", region in "[a-z]{2}-[a-z]{4}-[1-9]",
+            account in "[0-9]{12}", name in "[!-~]{0,40}[!-.0-~]", resource in resource(),
+        ) {
+            let region = if resource == Resource::Role { "" } else { &region };
+            let (service, kind) = (resource.service(), resource.kind());
+            let arn = format!("arn:{partition}:{service}:{region}:{account}:{kind}{name}");
+            let parsed = Arn::parse(&arn, resource).expect("an ARN");
+            prop_assert_eq!((parsed.partition(), parsed.region()), (&*partition, region));
+            prop_assert_eq!(parsed.to_string(), arn);
+        }
+
+        #[test]
+        fn what_is_read_has_no_blank_and_is_not_too_long(
+            text in "(arn:aws:(iam:|rolesanywhere:us-east-1):111122223333:)?(role/|profile/)?.{0,60}",
+            resource in resource(),
+        ) {
+            if let Ok(arn) = Arn::parse(&text, resource) {
+                prop_assert!(arn.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+                prop_assert!(arn.as_str().len() <= LONGEST_ROLE);
+            }
         }
     }
 }

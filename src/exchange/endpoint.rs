@@ -6,6 +6,12 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+/// Longest URL that is taken, in bytes.
+const LONGEST: usize = 2048;
+
+/// How much of what was given an error shows, in characters.
+const LONGEST_SHOWN: usize = 200;
+
 /// A base URL, to which the path of an operation is appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(Url);
@@ -132,6 +138,9 @@ impl Endpoint {
     /// When it is no URL, has a query or credentials in it, or is plain http to another computer.
     pub fn given(url: &str) -> Result<Self, EndpointError> {
         let malformed = || EndpointError::Malformed { url: without_user(url) };
+        if url.len() > LONGEST {
+            return Err(malformed());
+        }
         let parsed = Url::parse(url).map_err(|_| malformed())?;
         let plain = parsed.query().is_none()
             && parsed.fragment().is_none()
@@ -185,7 +194,15 @@ impl fmt::Display for Endpoint {
 
 /// A user's name and password are not for the screen.
 fn without_user(url: &str) -> String {
-    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("…@{rest}"))
+    url.rsplit_once('@').map_or_else(|| shortened(url), |(_, rest)| shortened(&format!("…@{rest}")))
+}
+
+/// What stands in the middle of a sentence must leave room for its end.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }
 
 /// Words and a number, joined by hyphens. A region becomes part of a host name and of what is signed:
@@ -200,7 +217,7 @@ pub fn check_region(region: &str) -> Result<(), EndpointError> {
         && region.split('-').count() >= 3
         && region.split('-').all(word)
         && region.ends_with(|last: char| last.is_ascii_digit());
-    if well_formed { Ok(()) } else { Err(EndpointError::Region { region: region.to_owned() }) }
+    if well_formed { Ok(()) } else { Err(EndpointError::Region { region: shortened(region) }) }
 }
 
 fn partition(region: &str) -> &'static Partition {
@@ -286,6 +303,16 @@ mod tests {
         ] {
             assert!(matches!(Endpoint::given(url), Err(EndpointError::Malformed { .. })), "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_not_shown_whole() {
+        let url = format!("https://{}.example", "x".repeat(LONGEST));
+        let error = Endpoint::given(&url).expect_err("too long").to_string();
+        assert!(error.ends_with("x…' is not the URL of an endpoint"), "{error}");
+        assert!(error.len() < 300);
+        let error = check_region(&"x".repeat(5000)).expect_err("too long").to_string();
+        assert!(error.ends_with("x…' is not a region"), "{error}");
     }
 
     #[test]

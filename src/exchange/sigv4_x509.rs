@@ -160,6 +160,9 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -182,5 +185,60 @@ mod tests {
     #[test]
     fn header_values_are_collapsed() {
         assert_eq!(collapsed("  a   b c "), "a b c");
+    }
+
+    /// Another way to decimal: long division by ten.
+    fn divided(mut number: Vec<u8>) -> String {
+        let mut digits = Vec::new();
+        while number.iter().any(|byte| *byte != 0) || digits.is_empty() {
+            let mut rest = 0_u32;
+            for byte in &mut number {
+                let part = rest << 8 | u32::from(*byte);
+                (*byte, rest) = ((part / 10) as u8, part % 10);
+            }
+            digits.push(char::from(b'0' + rest as u8));
+        }
+        digits.iter().rev().collect()
+    }
+
+    /// What a query says, as the library for URLs understands it.
+    fn said(query: &str) -> Vec<(String, String)> {
+        let url = reqwest::Url::parse(&format!("https://a.example/?{query}")).expect("URL");
+        let pairs = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned()));
+        pairs.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_serial_of_any_length_is_what_long_division_says(serial in vec(any::<u8>(), 0..40)) {
+            let text = decimal(&serial);
+            if serial.len() <= 16 {
+                let number = serial.iter().fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
+                prop_assert_eq!(&text, &number.to_string());
+            }
+            prop_assert_eq!(text, divided(serial));
+        }
+
+        #[test]
+        fn a_query_is_sorted_and_says_what_it_said(pairs in vec((".{0,8}", ".{0,8}"), 0..6)) {
+            let query: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let text = canonical_query(&query);
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~%=&".contains(&byte);
+            prop_assert!(text.bytes().all(plain), "{}", text);
+            let written: Vec<_> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
+            prop_assert!(written.is_sorted(), "{}", text);
+            let (mut said, mut asked) = (said(&text), pairs);
+            said.sort();
+            asked.sort();
+            prop_assert_eq!(said, asked);
+        }
+
+        #[test]
+        fn a_value_is_collapsed_once(value in "[ a]{0,20}") {
+            let once = collapsed(&value);
+            prop_assert!(once.trim() == once && !once.contains("  "), "{:?}", once);
+            prop_assert_eq!(once.replace(' ', ""), value.replace(' ', ""));
+            prop_assert_eq!(collapsed(&once), once);
+        }
     }
 }

@@ -134,6 +134,10 @@ pub enum UriError {
     /// A `%` without two hexadecimal digits, or bytes that are not UTF-8 where text belongs.
     #[error("attribute '{0}' is not well encoded")]
     Encoding(String),
+    /// An attribute that RFC 7512 does not have, and whose value is not well encoded. Its name is not
+    /// shown: it may be the rest of a PIN with a bare `&`.
+    #[error("an attribute after the '?' that is not of RFC 7512 is not well encoded")]
+    ForeignEncoding,
     /// A name with a character that names do not have; it may be a value that went astray.
     #[error("an attribute has no well-formed name")]
     Name,
@@ -143,6 +147,11 @@ pub enum UriError {
     /// A PIN among the attributes that choose an object.
     #[error("'{0}' stands before the '?'")]
     PinInPath(String),
+    /// A PIN inside the value of another attribute, which messages show.
+    #[error(
+        "'pin-value=' stands inside another attribute (a '?' or '&' is missing, or should be ';')"
+    )]
+    PinInside,
     /// Both ways to give a PIN at once.
     #[error("it has both pin-source and pin-value")]
     PinTwice,
@@ -231,7 +240,7 @@ impl Pkcs11Uri {
                 let pin = Secret::new(text(Part::Query, name, value)?);
                 self.set_pin(name, PinAttribute::Value(pin))
             }
-            _ => decode(Part::Query, name, value).map(drop),
+            _ => decode(Part::Query, name, value).map(drop).map_err(|_| UriError::ForeignEncoding),
         }
     }
 
@@ -320,5 +329,7 @@ impl ObjectClass {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

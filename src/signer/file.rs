@@ -59,9 +59,18 @@ impl FileKey {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let failed = |reason| Error::KeyFile { path: path.into(), reason };
         let pem = paths::read_secret(path, LONGEST).map_err(|error| failed(error.to_string()))?;
-        let pair = pair(&pem).map_err(|reason| failed(reason.to_owned()))?;
+        Self::from_pem(path, &pem)
+    }
+
+    /// The first private key of PEM text; the path is for messages.
+    ///
+    /// # Errors
+    /// When there is no key in it that can be used.
+    pub fn from_pem(path: &Path, pem: &[u8]) -> Result<Self, Error> {
+        let failed = |reason: &str| Error::KeyFile { path: path.into(), reason: reason.to_owned() };
+        let pair = pair(pem).map_err(failed)?;
         let public_key =
-            pair.public_key().ok_or_else(|| failed("its public half is not usable".to_owned()))?;
+            pair.public_key().ok_or_else(|| failed("its public half is not usable"))?;
         Ok(Self { path: path.into(), pair, public_key })
     }
 }
@@ -175,4 +184,32 @@ impl Signer for FileKey {
     }
 
     fn release(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = include_str!("../../tests/vectors/p256.key.pem");
+
+    proptest! {
+        #[test]
+        fn text_around_a_key_does_not_matter(around in "([a-zA-Z #:=/.]{0,30}\n){0,3}") {
+            let text = format!("{around}{KEY}{around}");
+            let key = FileKey::from_pem(Path::new("key.pem"), text.as_bytes()).expect("a key");
+            prop_assert_eq!(key.public_key().to_string(), "P-256");
+        }
+
+        #[test]
+        fn any_bytes_are_no_key_and_an_error_that_does_not_show_them(bytes in "[a-z]{12}[ -~]{0,90}") {
+            for kind in ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+                let text = format!("-----BEGIN {kind}-----\n{bytes}\n-----END {kind}-----\n");
+                let error = FileKey::from_pem(Path::new("key.pem"), text.as_bytes()).err();
+                let Some(Error::KeyFile { reason, .. }) = error else { panic!("a key") };
+                prop_assert!(!reason.contains(&bytes[..12]), "{}", reason);
+            }
+        }
+    }
 }

@@ -51,6 +51,9 @@ impl<'de> Deserialize<'de> for FilePath {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -58,5 +61,14 @@ mod tests {
         let path = FilePath(OsString::from_vec(b"/pin\xff".to_vec()).into());
         let json = serde_json::to_vec(&path).expect("json");
         assert_eq!(serde_json::from_slice::<FilePath>(&json).expect("path"), path);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_cross_unharmed(bytes in vec(any::<u8>(), 0..200)) {
+            let bytes = Bytes(bytes);
+            let json = serde_json::to_vec(&bytes).expect("json");
+            prop_assert_eq!(serde_json::from_slice::<Bytes>(&json).expect("bytes"), bytes);
+        }
     }
 }

@@ -90,6 +90,9 @@ fn secret(payload: Vec<u8>) -> io::Result<Frame> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -120,5 +123,63 @@ mod tests {
         whole.resize(4 + LONGEST + 1, b'm');
         assert!(read(&mut whole.as_slice()).is_err(), "it is all there, and too long");
         assert!(write(&mut Vec::new(), &"x".repeat(LONGEST)).is_err());
+    }
+
+    /// Gives its bytes, and fails where more is asked for.
+    struct NoMore<'a>(&'a [u8]);
+
+    impl Read for NoMore<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            assert!(!self.0.is_empty(), "{} bytes more were asked for", buffer.len());
+            self.0.read(buffer)
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_or_allocated_for_a_length_that_is_too_long() {
+        for length in [u32::MAX, 1 << 30, LONGEST as u32 + 1, 0] {
+            let error = read(&mut NoMore(&length.to_be_bytes())).err().expect("refused");
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(texts in vec((".*", any::<bool>()), 0..8)) {
+            let mut pipe = Vec::new();
+            for (text, secret) in &texts {
+                if *secret {
+                    write_secret(&mut pipe, &Secret::new(text.clone())).expect("secret");
+                } else {
+                    write(&mut pipe, text).expect("message");
+                }
+            }
+            let mut pipe = pipe.as_slice();
+            for (text, secret) in &texts {
+                match read(&mut pipe).expect("read") {
+                    Some(Frame::Message(json)) if !secret => {
+                        let found: String = serde_json::from_slice(&json).expect("json");
+                        prop_assert_eq!(&found, text);
+                    }
+                    Some(Frame::Secret(found)) if *secret => prop_assert_eq!(found.expose(), text),
+                    _ => prop_assert!(false, "another kind of frame"),
+                }
+            }
+            prop_assert!(read(&mut pipe).expect("end").is_none());
+        }
+
+        #[test]
+        fn a_stream_that_breaks_off_is_an_error(text in ".{0,40}", cut in 1_usize..5) {
+            let mut pipe = Vec::new();
+            write(&mut pipe, &text).expect("message");
+            prop_assert!(read(&mut &pipe[..pipe.len() - cut]).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_frames_or_an_error(zeros in 0_usize..4, bytes in vec(any::<u8>(), 0..64)) {
+            let bytes = [&[0; 3][..zeros], &bytes].concat();
+            let mut stream = bytes.as_slice();
+            while let Ok(Some(_)) = read(&mut stream) {}
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::device::pkcs11::{
 };
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 
-/// How many of the objects that are there an error names.
-const NAMED: usize = 8;
+/// How many of the objects or tokens that are there an error names.
+pub(super) const NAMED: usize = 8;
 
 impl Device<'_> {
     /// Finds one private key by its public half, which needs no login on most tokens.

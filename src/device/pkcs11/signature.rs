@@ -46,7 +46,17 @@ pub(super) fn encode(scheme: Scheme, output: Vec<u8>) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P521_SHA256_FIXED_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, KeyPair,
+    };
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::key::PublicKey;
 
     fn halves(r: &[u8], s: &[u8]) -> Vec<u8> {
         let mut raw = vec![0; 64];
@@ -77,5 +87,49 @@ mod tests {
         assert_eq!(encode(Scheme::EcdsaSha256, der.clone()), Some(der));
         assert_eq!(encode(Scheme::EcdsaSha256, vec![1; 63]), None);
         assert_eq!(encode(Scheme::EcdsaSha256, vec![]), None);
+    }
+
+    /// A key, and its public half.
+    fn signer(algorithm: &'static EcdsaSigningAlgorithm) -> (EcdsaKeyPair, PublicKey) {
+        let pair = EcdsaKeyPair::generate(algorithm).expect("key");
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("public half");
+        let public = PublicKey::from_spki(spki.as_ref()).expect("public half");
+        (pair, public)
+    }
+
+    /// Of a thousand, some eight have a zero byte at the start of r or s.
+    #[test]
+    fn real_signatures_verify_once_they_are_encoded() {
+        for (algorithm, times) in
+            [(&ECDSA_P256_SHA256_FIXED_SIGNING, 1000), (&ECDSA_P521_SHA256_FIXED_SIGNING, 50)]
+        {
+            let (pair, public) = signer(algorithm);
+            let random = SystemRandom::new();
+            for number in 0..times {
+                let message = format!("message {number}");
+                let raw = pair.sign(&random, message.as_bytes()).expect("signature");
+                let raw = raw.as_ref();
+                let verifies = |raw: &[u8]| {
+                    let der = encode(Scheme::EcdsaSha256, raw.to_vec()).expect("DER");
+                    public.verifies(Scheme::EcdsaSha256, message.as_bytes(), &der)
+                };
+                assert!(verifies(raw), "{raw:?}");
+                // As modules do that drop leading zeros.
+                let (r, s) = raw.split_at(raw.len() / 2);
+                let zeros = r.iter().zip(s).take_while(|(r, s)| (**r, **s) == (0, 0)).count();
+                assert!(verifies(&[&r[zeros..], &s[zeros..]].concat()), "{raw:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_output_is_encoded_once_or_refused(output in vec(any::<u8>(), 0..150)) {
+            if let Some(der) = encode(Scheme::EcdsaSha256, output.clone()) {
+                prop_assert_eq!(der[0], 0x30);
+                prop_assert_eq!(encode(Scheme::EcdsaSha256, der.clone()), Some(der));
+            }
+            prop_assert_eq!(encode(Scheme::RsaPkcs1Sha256, output.clone()), Some(output));
+        }
     }
 }

@@ -13,6 +13,10 @@ use crate::secret::Secret;
 /// header and the way here blur. In seconds.
 const CLOCK_WINDOW: i64 = 270;
 
+/// Longest body that is searched for the words of a refusal, in bytes: as a tree of values it takes a
+/// hundred times as much.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Granted {
@@ -72,7 +76,8 @@ pub fn refusal(answer: &Answer) -> Refusal {
         let value = answer.headers.get(name).and_then(|value| value.to_str().ok());
         value.map(ToOwned::to_owned)
     };
-    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let body = if answer.body.len() > LONGEST_REFUSAL { &[] } else { answer.body.as_slice() };
+    let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let member =
         |names: [&str; 2]| names.iter().find_map(|name| said[name].as_str()).map(ToOwned::to_owned);
     let (code, message) = (member(["code", "__type"]), member(["message", "Message"]));
@@ -95,4 +100,72 @@ pub fn blames_the_clock(answer: &Answer) -> Option<i64> {
     let of_the_signature = || refusal(answer).message.to_ascii_lowercase().contains("signature");
     let ahead = answer.clock_ahead.filter(|ahead| ahead.abs() >= CLOCK_WINDOW);
     ahead.filter(|_| answer.status == 403 && of_the_signature())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reqwest::header::HeaderMap;
+    use serde_json::json;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/Example";
+
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().expect("time")
+    }
+
+    fn said(body: Vec<u8>) -> Refusal {
+        let (headers, body) = (HeaderMap::new(), Zeroizing::new(body));
+        refusal(&Answer { status: 403, headers, body, clock_ahead: None })
+    }
+
+    #[test]
+    fn a_refusal_is_looked_into_up_to_its_longest() {
+        let padded = |length: usize| {
+            let mut body = br#"{"code":"A","message":"words"}"#.to_vec();
+            body.resize(length, b' ');
+            said(body)
+        };
+        assert_eq!(padded(LONGEST_REFUSAL).message, "words");
+        let longer = padded(LONGEST_REFUSAL + 1);
+        assert_eq!((&*longer.kind, &*longer.message), ("HTTP 403", ""));
+    }
+
+    #[test]
+    fn a_body_that_nests_without_end_does_not_fill_the_stack() {
+        for nest in ["[", "{\"a\":", "{\"credentialSet\":[{\"x\":"] {
+            let body = nest.repeat(1024 * 1024 / nest.len());
+            assert!(granted(body.as_bytes(), ROLE, now()).is_err(), "{nest}");
+            assert_eq!(said(nest.repeat(LONGEST_REFUSAL / nest.len()).into()).kind, "HTTP 403");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn credentials_are_granted_only_if_they_can_be_used(
+            id in "[!-~]{0,3}|.{0,3}", secret in "[!-~]{0,3}|.{0,3}", token in "[!-~]{0,3}|.{0,3}",
+            seconds in -3_i64..4,
+        ) {
+            let expiration = Timestamp::from_second(now().as_second() + seconds).expect("time");
+            let credentials = json!({
+                "accessKeyId": id, "secretAccessKey": secret, "sessionToken": token,
+                "expiration": expiration.to_string(),
+            });
+            let body = json!({"credentialSet": [{"credentials": credentials, "roleArn": ROLE}]});
+            let usable = |text: &str| !text.is_empty() && text.bytes().all(|b| (33..127).contains(&b));
+            let expected = [&id, &secret, &token].into_iter().all(|text| usable(text)) && seconds > 0;
+            match granted(body.to_string().as_bytes(), ROLE, now()) {
+                Ok(credentials) => {
+                    prop_assert!(expected);
+                    prop_assert_eq!(credentials.secret_access_key.expose(), secret);
+                    prop_assert_eq!(credentials.session_token.expose(), token);
+                    prop_assert_eq!(credentials.access_key_id, id);
+                }
+                Err(reason) => prop_assert!(!expected, "{}", reason),
+            }
+        }
+    }
 }

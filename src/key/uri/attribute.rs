@@ -30,6 +30,9 @@ fn pair(attribute: &str) -> Result<(&str, &str), UriError> {
     if name.is_empty() || !name.bytes().all(well_named) {
         return Err(UriError::Name);
     }
+    if value.contains("pin-value=") {
+        return Err(UriError::PinInside);
+    }
     Ok((name, value))
 }
 

@@ -22,6 +22,7 @@ fn attributes_are_decoded() {
     assert_eq!(parse("pkcs11:library-version=23").token.library_version, Some((23, 0)));
     assert_eq!(parse("pkcs11:library-version=2.101").token.library_version, Some((2, 101)));
     assert_eq!(parse("pkcs11:slot-id=0").token.slot_id, Some(0));
+    assert_eq!(parse("pkcs11:library-version=255.0").token.library_version, Some((255, 0)));
     assert_eq!(parse("pkcs11:object=;type=cert").object.label.as_deref(), Some(""));
 }
 
@@ -49,34 +50,65 @@ fn malformed_uris_are_refused() {
         "pkcs11:object=€",
         "pkcs11:token=a b",
         "pkcs11:token=\n",
+        "pkcs11:token=x\t;object=y",
     ] {
         assert!(matches!(refused(uri), UriError::Character { .. }), "{uri}");
     }
     for uri in [
         "pkcs11:slot-id=0x1",
         "pkcs11:slot-id=+1",
+        "pkcs11:slot-id=123^456",
         "pkcs11:slot-id=",
         "pkcs11:type=unknown",
         "pkcs11:type=secretkey",
     ] {
         assert!(matches!(refused(uri), UriError::Value { .. }), "{uri}");
     }
-    for uri in ["23.", ".23", "a.a", "1000", "2.1000"] {
+    for uri in ["23.", ".23", "a.a", "1000", "2.1000", "256"] {
         let uri = format!("pkcs11:library-version={uri}");
         assert!(matches!(refused(&uri), UriError::Value { .. }), "{uri}");
     }
     for uri in ["pkcs11:=b", "pkcs11:?=b", "pkcs11://token=x", "pkcs11:?a;b=c", "pkcs11:?a b=c"] {
         assert_eq!(refused(uri), UriError::Name, "{uri}");
     }
-    for uri in ["pkcs11:Token=x", "pkcs11:x-blah=v", "pkcs11:label=x"] {
+    for uri in [
+        "pkcs11:Token=x",
+        "pkcs11:x-blah=v",
+        "pkcs11:label=x",
+        "pkcs11:objecttype=cert",
+        "pkcs11:object-type=cert",
+    ] {
         assert!(matches!(refused(uri), UriError::Unknown(_)), "{uri}");
     }
     assert_eq!(refused("pkcs11:token"), UriError::NoEquals);
     assert_eq!(refused("http:token"), UriError::Scheme);
+    assert_eq!(refused(" pkcs11:token=x"), UriError::Scheme);
     assert_eq!(refused("pkcs11:token=a;token=b"), UriError::Duplicate("token".into()));
     assert_eq!(refused("pkcs11:id=%01;id=%02"), UriError::Duplicate("id".into()));
-    assert_eq!(refused(&format!("pkcs11:token={}", "x".repeat(5000))), UriError::TooLong);
+    assert_eq!(refused("pkcs11:?vendor=%zz"), UriError::ForeignEncoding);
     assert!(matches!(refused("pkcs11:token=%00%01"), UriError::Encoding(_)));
+}
+
+#[test]
+fn a_uri_is_read_up_to_its_longest() {
+    let longest = format!("pkcs11:token={}", "x".repeat(LONGEST - "pkcs11:token=".len()));
+    assert_eq!(parse(&longest).to_string(), longest);
+    assert_eq!(refused(&format!("{longest}x")), UriError::TooLong);
+    assert_eq!(refused(&"%".repeat(100_000_000)), UriError::TooLong, "before its characters");
+}
+
+#[test]
+fn what_could_match_nothing_is_valid_all_the_same() {
+    for uri in [
+        "pkcs11:token=0123456789012345678901234567890123456789",
+        "pkcs11:model=longer%20than%2016%20bytes",
+        "pkcs11:?A=b",
+        "pkcs11:?pinfile=/x",
+        "pkcs11:?bbb=zzz&aaa=xxx&aaa=yyy",
+    ] {
+        assert!(parse(uri).pin.is_none(), "{uri}");
+    }
+    assert_eq!(parse("pkcs11:id=%ab%AB").to_string(), "pkcs11:id=%AB%AB");
 }
 
 #[test]
@@ -117,6 +149,21 @@ fn a_printed_uri_parses_to_the_same_and_never_holds_a_pin() {
     assert_eq!(printed, "pkcs11:token=a%20b%2Fc;slot-id=3;id=%AB%00;type=private");
     let again = parse(&printed);
     assert_eq!((again.token, again.object), (uri.token, uri.object));
+}
+
+/// One wrong character, and the PIN would be part of a label or of a module's path, which are shown.
+#[test]
+fn a_pin_inside_another_attribute_is_refused() {
+    for uri in [
+        "pkcs11:token=a&pin-value=s3cret",
+        "pkcs11:token=a,pin-value=s3cret",
+        "pkcs11:?module-path=/x.so?pin-value=s3cret",
+        "pkcs11:?pin-source=/x,pin-value=s3cret",
+    ] {
+        assert_eq!(refused(uri), UriError::PinInside, "{uri}");
+    }
+    let label = parse("pkcs11:token=a&pin-value%3Db").token.token;
+    assert_eq!(label.as_deref(), Some("a&pin-value=b"));
 }
 
 #[test]

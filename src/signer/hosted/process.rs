@@ -25,6 +25,9 @@ const PATIENCE: f32 = 0.9;
 /// How long a host may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How many answers and notices may wait to be read; then the host waits.
+const UNREAD: usize = 16;
+
 /// What a host does before it calls the first function of a module.
 const START: &str = "its start";
 
@@ -122,6 +125,8 @@ impl Host {
                 None => self.call.min(self.deadline.left()),
             };
             match self.replies.recv_timeout(time) {
+                // What is announced after the end must not put it off.
+                Ok(Reply::Notice(_)) if time.is_zero() => return Err(self.late(waiting.is_some())),
                 Ok(Reply::Failed(failure)) => return Err(failure.into()),
                 Ok(Reply::Notice(Notice::Calling(function))) => {
                     debug!("{}: {function}", self.module.display());
@@ -133,13 +138,14 @@ impl Host {
                     self.deadline.forgive(since);
                 }
                 Ok(reply) => return Ok(reply),
-                Err(RecvTimeoutError::Timeout) if waiting.is_some() => {
-                    return Err(Error::NobodyAnswered { waited: PERSON });
-                }
-                Err(RecvTimeoutError::Timeout) => return Err(self.hung()),
+                Err(RecvTimeoutError::Timeout) => return Err(self.late(waiting.is_some())),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.crashed()),
             }
         }
+    }
+
+    fn late(&mut self, waiting: bool) -> Error {
+        if waiting { Error::NobodyAnswered { waited: PERSON } } else { self.hung() }
     }
 
     fn hung(&mut self) -> Error {
@@ -165,9 +171,8 @@ impl Host {
     /// Waits for the process to end; the end of its stdout comes first and needs no polling.
     fn ended(&mut self, grace: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + grace;
-        while let Ok(_late) =
-            self.replies.recv_timeout(until.saturating_duration_since(Instant::now()))
-        {}
+        let left = || until.saturating_duration_since(Instant::now());
+        while self.replies.recv_timeout(left()).is_ok() && !left().is_zero() {}
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
@@ -213,7 +218,7 @@ fn spawn(debug: bool) -> Result<Child, Error> {
 
 /// Reads replies on a thread of its own: a pipe has no time-out.
 fn listen(mut stdout: ChildStdout) -> Result<Receiver<Reply>, Error> {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(UNREAD);
     let thread = thread::Builder::new().spawn(move || {
         while let Ok(Some(Frame::Message(json))) = frame::read(&mut stdout) {
             let Ok(reply) = serde_json::from_slice(&json) else { return };
@@ -230,5 +235,24 @@ fn how(status: ExitStatus) -> String {
         (Some(signal), _) => format!("crashed (signal {signal})"),
         (None, Some(code)) => format!("ended its process (status {code})"),
         (None, None) => "ended its process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_unasked_waits_in_its_pipe() {
+        let notice = r#"m{"Notice":"Waiting"}"#;
+        let frame = format!(r"printf '\000\000\000\{:03o}{notice}'", notice.len());
+        let script = format!("n=0; while [ $n -lt 10000 ]; do {frame}; n=$((n+1)); done");
+        let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn();
+        let host = host.as_mut().expect("sh");
+        let replies = listen(host.stdout.take().expect("pipe")).expect("thread");
+        thread::sleep(Duration::from_millis(700));
+        assert!(host.try_wait().expect("host").is_none(), "all that it said is in our memory");
+        assert_eq!(replies.iter().count(), 10_000);
+        assert!(host.wait().expect("host").success());
     }
 }
