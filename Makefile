@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint sizes build packages rust python clean
+.PHONY: help demo test fuzz bench lint sizes build packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
@@ -23,12 +23,14 @@ fuzz: packages ## each parser of input from outside, fuzzed for SECONDS_EACH=60
 	cargo fuzz --version 2>/dev/null | grep -qF $(CARGO_FUZZ) || cargo install cargo-fuzz --locked --version $(CARGO_FUZZ)
 	hsm-test/fuzz/run.sh $(TARGET)/fuzz $(SECONDS_EACH)
 
+bench: build ## whole processes beside a floor program, and beside another helper: PEER=/path
+	$(RELEASE)/hsm-test bench --programs $(RELEASE) --out $(TARGET)/bench $(if $(PEER),--peer $(PEER))
+
 lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo fmt --all --check
-	cargo fmt --manifest-path hsm-test/fuzz/Cargo.toml --check
+	for crate in fault fuzz kryoptic; do cargo fmt --manifest-path hsm-test/$$crate/Cargo.toml --check; done
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --locked --no-default-features -- -D warnings
-	cargo fmt --manifest-path hsm-test/fault/Cargo.toml --check
 	cargo clippy --manifest-path hsm-test/fault/Cargo.toml --target-dir $(TARGET)/p11-fault --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)

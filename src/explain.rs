@@ -15,6 +15,7 @@ mod derived;
 mod policy;
 
 pub use derived::{Derived, Tag};
+pub use policy::TrustPolicy;
 
 /// All that can be known before a signature.
 pub struct Explanation {
@@ -36,8 +37,8 @@ pub struct Explanation {
     pub string_to_sign: String,
     /// What AWS derives from the leaf.
     pub derived: Derived,
-    /// A trust policy for the role, as JSON, that lets this certificate in and no other.
-    pub trust_policy: serde_json::Value,
+    /// A trust policy for the role that lets this certificate in and no other.
+    pub trust_policy: TrustPolicy,
     /// Whether the policy's trust anchor is an alias: policies need the canonical ARN.
     pub anchor_is_an_alias: bool,
 }

@@ -73,7 +73,8 @@ fn text(of: &Explanation, colour: bool) -> String {
     request(&mut page, of);
     derived(&mut page, of);
     heading(&mut page, "A trust policy for the role, to paste");
-    page.line(0, format!("{:#}", of.trust_policy));
+    // Text and numbers are always JSON.
+    page.line(0, serde_json::to_string_pretty(&of.trust_policy).unwrap_or_default());
     if of.anchor_is_an_alias {
         page.gap();
         page.line(0, "Put the trust anchor's own ARN in place of its alias: policies need that.");

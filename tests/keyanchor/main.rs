@@ -10,6 +10,7 @@ mod catalogue;
 mod clock;
 mod computer;
 mod errors;
+mod explain;
 mod fakes;
 mod faults;
 mod files;
