@@ -22,6 +22,7 @@ mod lab;
 mod list;
 mod modules;
 mod network;
+mod objects;
 mod prompts;
 mod reach;
 mod sdks;

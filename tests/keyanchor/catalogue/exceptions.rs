@@ -57,14 +57,6 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         &["not base64", "the device host was asked for something out of order"],
     ),
     (
-        "tokens whose answers no module at hand gives, and no fault can be made of",
-        &[
-            "it gives out no functions",
-            "NSS cannot open the database of keys",
-            "the module lost count of its operations",
-        ],
-    ),
-    (
         "beside a token in the list, not an error of a run: tests/keyanchor/list/logins.rs",
         &[
             "X25519 or X448",
