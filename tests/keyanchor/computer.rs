@@ -57,18 +57,34 @@ fn too_few_file_descriptors_are_an_error() {
     assert_eq!(few(32).code, 0);
 }
 
+/// The journey of a key in a file, to a server with a name: no device host takes part.
+fn with_key_file(lab: &Lab) -> Command {
+    let (private, public) = lab.pki().software_key("EC:P-256");
+    let key = lab.write("key.pem", &private);
+    let leaf = lab.write("leaf.pem", &lab.pki().leaf(&Leaf::of(&public)));
+    let arguments = lab.server.arguments();
+    let mut command = lab.command();
+    command.arg("credential-process");
+    command
+        .args(arguments.iter().map(|word| word.replace("https://127.0.0.1", "https://localhost")));
+    command.arg("--key").arg(key).arg("--certificate").arg(leaf);
+    command.arg("--intermediates").arg(lab.pki().intermediate_pem_path());
+    command
+}
+
 #[test]
 fn threads_that_cannot_be_started_are_an_error() {
     let lab = lab();
     let huge = (1_u64 << 46).to_string();
     check("out-of-threads", &lab, &run(lab.with_key("laptop").env("RUST_MIN_STACK", huge)));
     let by_name = crate::network::at(&lab, &lab.server.url().replace("127.0.0.1", "localhost"));
-    for command in [lab.with_key("laptop"), by_name] {
+    for command in [lab.with_key("laptop"), by_name, with_key_file(&lab)] {
         for processes in 1..10 {
             let Some(mut command) = alone(&command, processes) else { return };
             let folder = lab.hsm.dir().join(format!("run-{}", unused_user()));
             let ended = run(command.env("KEYANCHOR_RUNTIME_DIR", folder));
             ended_properly(&ended, &format!("{processes} processes"));
+            assert!(!ended.stderr.contains("fault of its own"), "{processes}: {}", ended.stderr);
         }
     }
 }

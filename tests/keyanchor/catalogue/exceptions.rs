@@ -17,10 +17,6 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         "the words of a library or the system that are looked for, and replaced by ours",
         &[
             " (os error",
-            "lookup address",
-            "before message completed",
-            "end of file",
-            "unexpected eof",
             "certificate expired",
             "not valid for name",
             "corrupt message",
