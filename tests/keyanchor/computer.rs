@@ -12,7 +12,7 @@ use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Server};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, granted, lab, run, under};
+use crate::lab::{Ended, Lab, granted, install, lab, run, under};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -109,12 +109,11 @@ fn a_host_inherits_no_file_of_ours() {
     let lab = lab();
     let (folder, seen) = (lab.safe.path().join("bin"), lab.safe.path().join("seen"));
     std::fs::create_dir(&folder).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), folder.join("keyanchor")).unwrap();
+    install(env!("CARGO_BIN_EXE_keyanchor"), &folder.join("keyanchor"));
     let host = folder.join("keyanchor-pkcs11");
     // What `ls` has open: its streams, and the folder that it reads.
-    std::fs::write(&host, format!("#!/bin/sh\nls -l /proc/self/fd >'{}'\n", seen.display()))
-        .unwrap();
-    std::fs::set_permissions(&host, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("#!/bin/sh\nls -l /proc/self/fd >'{}'\n", seen.display());
+    install(lab.write("host.sh", &script), &host);
     let ended = run(&mut lab.with_program(&folder.join("keyanchor"), "laptop"));
     check("host-ends-at-its-start", &lab, &ended);
     let seen = std::fs::read_to_string(seen).expect("the host ran");
