@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, Receiver};
 
 use crate::deadline::Deadline;
 
@@ -18,13 +18,34 @@ static STARTED: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 /// # Errors
 /// When no thread can be started, or it ended without a result.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (thread, result) = start(work)?;
+    started().push(thread);
+    result.await.map_err(|_| lost())
+}
+
+/// The same for work that the system may keep for long, and that is in no library of ours: the end of
+/// the program does not wait for it.
+///
+/// # Errors
+/// As above.
+pub async fn adrift<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (_, result) = start(work)?;
+    result.await.map_err(|_| lost())
+}
+
+fn start<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<(JoinHandle<()>, Receiver<T>)> {
     let (sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().spawn(move || {
         // Nobody waits for it any more where the run has ended.
         let _ = sender.send(work());
     })?;
-    started().push(thread);
-    receiver.await.map_err(|_| io::Error::other("a thread ended without a result"))
+    Ok((thread, receiver))
+}
+
+fn lost() -> io::Error {
+    io::Error::other("a thread ended without a result")
 }
 
 /// Waits until those threads have ended, for so long at most. At the end of the program: a thread

@@ -120,6 +120,11 @@ impl SoftHsm {
         self.token().import_certificate(path, label, id_hex);
     }
 
+    /// The same on a token of [`add_token`](Self::add_token).
+    pub fn import_certificate_to(&self, token: &str, path: &Path, label: &str, id_hex: &str) {
+        Token { label: token, ..self.token() }.import_certificate(path, label, id_hex);
+    }
+
     /// The public key object of that label as a PEM SubjectPublicKeyInfo.
     pub fn public_key_pem(&self, label: &str) -> String {
         self.token().public_key_pem(label)
@@ -144,6 +149,11 @@ impl SoftHsm {
     /// Deletes the public key object, as some provisioning tools leave tokens.
     pub fn delete_public_key(&self, label: &str) {
         tool::run(self.unlocked().args(["--delete-object", "--type", "pubkey", "--label", label]));
+    }
+
+    /// Deletes the private key object: what is left cannot sign.
+    pub fn delete_private_key(&self, label: &str) {
+        tool::run(self.unlocked().args(["--delete-object", "--type", "privkey", "--label", label]));
     }
 
     fn token(&self) -> Token<'_> {

@@ -2,12 +2,16 @@
 
 use crate::error::Class;
 
+pub(super) const UNBLOCK: &str =
+    "unblock it with the PUK or the security officer's PIN, in the token's own tool";
+
 /// A few return values are about a person's right to use the key, the others about the token.
 pub(super) fn class(code: &str) -> Class {
     match code {
         "CKR_FUNCTION_CANCELED"
         | "CKR_FUNCTION_REJECTED"
         | "CKR_PIN_EXPIRED"
+        | "CKR_PIN_LOCKED"
         | "CKR_USER_PIN_NOT_INITIALIZED" => Class::Pin,
         _ => Class::Local,
     }
@@ -39,6 +43,7 @@ pub(super) fn hint(function: &str, code: &str) -> String {
         | "CKR_MECHANISM_PARAM_INVALID" => "name another key with --key, or try a newer module",
         "CKR_LIBRARY_LOAD_FAILED" => "install what the module needs; ldd shows what it misses",
         "CKR_PIN_EXPIRED" => "change the PIN with the token's own tool, then run it again",
+        "CKR_PIN_LOCKED" => UNBLOCK,
         "CKR_SESSION_CLOSED" | "CKR_SESSION_HANDLE_INVALID" | "CKR_USER_NOT_LOGGED_IN" => {
             "see whether another program resets the token, or its connection breaks"
         }

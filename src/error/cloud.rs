@@ -81,19 +81,9 @@ pub(super) fn report(error: &Error) -> Report {
         Error::TimedOut { .. } => Report::new(Class::Deadline, error)
             .hint("check the network and HTTPS_PROXY, or allow more time with --timeout"),
         Error::Unreachable { reason, .. } => Report::new(Class::Remote, error)
-            .cause(lost(reason).unwrap_or(reason))
+            .cause(reason)
             .hint("check the network, --region, --endpoint and HTTPS_PROXY"),
     }
-}
-
-/// What the libraries' words for a lost connection mean, where they are not a person's.
-fn lost(reason: &str) -> Option<&'static str> {
-    if reason.contains("lookup address") {
-        return Some("its name could not be looked up");
-    }
-    let early = ["close_notify", "before message completed", "end of file", "unexpected eof"];
-    let ended = early.iter().any(|words| reason.contains(words));
-    ended.then_some("the connection was closed before the answer was whole")
 }
 
 fn cause(refusal: &Refusal) -> String {

@@ -8,8 +8,6 @@ use crate::wire::Failure;
 use crate::wire::failure::Tries;
 
 const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
-const UNBLOCK: &str =
-    "unblock it with the PUK or the security officer's PIN, in the token's own tool";
 
 pub(super) fn report(error: &Error) -> Report {
     match error {
@@ -130,7 +128,7 @@ fn of_pin(failure: &Failure) -> Report {
             .cause("a wrong PIN would lock the token, so nothing was tried")
             .hint("check the PIN, then run once with --use-last-try"),
         Failure::PinCancelled { .. } => report.hint("run it again and type the PIN, or give it with pin-source"),
-        Failure::PinLocked { .. } => report.cause("no PIN opens it any more").hint(UNBLOCK),
+        Failure::PinLocked { .. } => report.cause("no PIN opens it any more").hint(call::UNBLOCK),
         Failure::PinSource { reason, .. } if reason.starts_with("the terminal") => {
             report.cause(format!("{reason}; nothing was tried")).hint("run it again and type the PIN")
         }
@@ -144,7 +142,7 @@ fn of_pin(failure: &Failure) -> Report {
                 Tries::One => "one try is left",
                 Tries::Unknown => "the token does not say how many tries are left",
             };
-            let hint = if *tries == Tries::None { UNBLOCK } else { "correct the PIN before the next run: each run uses up one try" };
+            let hint = if *tries == Tries::None { call::UNBLOCK } else { "correct the PIN before the next run: each run uses up one try" };
             report.cause(format!("the PIN is from {origin}; {left}")).hint(hint)
         }
         _ => report,

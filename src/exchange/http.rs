@@ -17,13 +17,16 @@ use crate::aside::aside;
 use crate::deadline::Deadline;
 use crate::exchange::Error;
 use crate::exchange::endpoint::Endpoint;
-use crate::paths;
 use crate::timing::Phase;
 
 mod ahead;
+mod failure;
+mod resolver;
 mod roots;
 
 use ahead::Ahead;
+use failure::Failure;
+use resolver::Resolver;
 pub use roots::Roots;
 
 /// How long TCP and TLS may take to be set up.
@@ -41,7 +44,7 @@ pub struct Client {
     endpoint: Endpoint,
     ahead: Ahead,
     /// Why there is no connection ahead of the first request: the outcome of its first attempt.
-    failed: Mutex<Option<Error>>,
+    failed: Mutex<Option<Failure>>,
 }
 
 /// A client that is still being made, while a device is busy: that takes a thread, since roots are
@@ -98,6 +101,7 @@ impl Client {
         let ahead = Ahead::default();
         let mut builder = reqwest::Client::builder()
             .connector_layer(ahead.clone())
+            .dns_resolver(Resolver)
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
@@ -106,22 +110,24 @@ impl Client {
         if endpoint.is_this_computer() {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| Error::Roots { reason: chain(&error) })?;
+        let unusable = |error| Error::Roots { reason: failure::innermost(&error) };
+        let http = builder.build().map_err(unusable)?;
         Ok(Self { http, endpoint, ahead, failed: Mutex::new(None) })
     }
 
     async fn connect(&self) {
         let _phase = Phase::start("(connect)");
         let made = self.ahead.connect(&self.http, self.endpoint.operation("")).await;
-        *self.failed() = made.err().map(|error| self.failure(&error));
+        let host = self.endpoint.host();
+        *self.failed() = made.err().map(|error| Failure::of_request(host, &error));
     }
 
-    fn failed(&self) -> MutexGuard<'_, Option<Error>> {
+    fn failed(&self) -> MutexGuard<'_, Option<Failure>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a POST until it is answered with anything but a wish to be asked again: connection
-    /// errors, 429 and 5xx are tried again, and the last answer counts.
+    /// Sends a POST until it is answered with anything but a wish to be asked again: connections and
+    /// answers that break, 429 and 5xx are tried again, and the last answer counts.
     ///
     /// # Errors
     /// When the server cannot be reached, or time runs out.
@@ -136,23 +142,23 @@ impl Client {
         let mut ahead = self.failed().take();
         for attempt in 1.. {
             let answer = match ahead.take() {
-                Some(error) => Err(error),
+                Some(failure) => Err(failure),
                 None => {
                     let sending = self.send(path, headers, body);
                     let answer = tokio::time::timeout(deadline.left(), sending).await;
-                    answer.unwrap_or_else(|_| Err(self.timed_out(deadline)))
+                    answer.unwrap_or_else(|_| Err(Failure::last(self.timed_out(deadline))))
                 }
             };
             let pause = match &answer {
                 Ok(answer) if answer.status == 429 || answer.status >= 500 => {
                     retry_after(&answer.headers).unwrap_or_else(|| jitter(attempt))
                 }
-                Err(Error::Unreachable { .. }) if !deadline.passed() => jitter(attempt),
-                _ => return answer,
+                Err(failure) if failure.passing && !deadline.passed() => jitter(attempt),
+                _ => return answer.map_err(Error::from),
             };
             let stale = start.elapsed() + pause >= FRESH;
             if attempt >= ATTEMPTS || stale || pause >= deadline.left() {
-                return answer;
+                return answer.map_err(Error::from);
             }
             debug!("attempt {attempt} failed, the next in {pause:?}");
             tokio::time::sleep(pause).await;
@@ -160,17 +166,19 @@ impl Client {
         Err(self.timed_out(deadline))
     }
 
-    async fn send(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Error> {
-        let url = self.endpoint.operation(path);
+    async fn send(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Failure> {
+        let (url, host) = (self.endpoint.operation(path), || self.endpoint.host());
         let request = self.http.post(url).headers(headers.clone()).body(body.to_vec());
-        let mut response = request.send().await.map_err(|error| self.failure(&error))?;
+        let sent = request.send().await;
+        let mut response = sent.map_err(|error| Failure::of_request(host(), &error))?;
         let clock_ahead = clock_ahead(response.headers());
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
+        let broken = |error| Failure::of_answer(host(), &error);
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
                 let reason = format!("it is longer than {LONGEST_ANSWER} bytes");
-                return Err(Error::Answer { host: self.endpoint.host(), reason });
+                return Err(Failure::last(Error::Answer { host: host(), reason }));
             }
             body.extend_from_slice(&chunk);
         }
@@ -179,23 +187,6 @@ impl Client {
 
     fn timed_out(&self, deadline: &Deadline) -> Error {
         Error::TimedOut { host: self.endpoint.host(), waited: deadline.allowed() }
-    }
-
-    /// TLS failures are final: the certificate will be the same at the next attempt.
-    fn failure(&self, error: &reqwest::Error) -> Error {
-        let host = self.endpoint.host();
-        if error.is_connect() && error.is_timeout() {
-            return Error::Unreachable {
-                host,
-                reason: format!("no connection within {CONNECT:?}"),
-            };
-        }
-        let reason = chain(error);
-        if is_tls(error) {
-            Error::Insecure { host, reason }
-        } else {
-            Error::Unreachable { host, reason }
-        }
     }
 }
 
@@ -217,33 +208,4 @@ fn clock_ahead(headers: &HeaderMap) -> Option<i64> {
     let date = headers.get(DATE)?.to_str().ok()?;
     let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     Some(theirs.as_second() - Timestamp::now().as_second())
-}
-
-/// reqwest's own text hides the cause: the innermost says most.
-fn chain(error: &reqwest::Error) -> String {
-    let innermost = innermost(error);
-    match innermost.downcast_ref::<std::io::Error>() {
-        Some(error) => paths::reason(error),
-        None => innermost.to_string(),
-    }
-}
-
-fn is_tls(error: &reqwest::Error) -> bool {
-    innermost(error).is::<rustls::Error>()
-}
-
-/// The error that caused all others. An I/O error shows what it wraps by its own method, and skips
-/// it as its source.
-fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
-    let mut current: &(dyn std::error::Error + 'static) = error;
-    loop {
-        let wrapped = current.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        match wrapped
-            .map(|wrapped| wrapped as &(dyn std::error::Error + 'static))
-            .or(current.source())
-        {
-            Some(inner) => current = inner,
-            None => return current,
-        }
-    }
 }

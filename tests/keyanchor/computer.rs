@@ -12,7 +12,7 @@ use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Server};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, granted, lab, run, under};
+use crate::lab::{Ended, Lab, granted, install, lab, run, under};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -57,18 +57,34 @@ fn too_few_file_descriptors_are_an_error() {
     assert_eq!(few(32).code, 0);
 }
 
+/// The journey of a key in a file, to a server with a name: no device host takes part.
+fn with_key_file(lab: &Lab) -> Command {
+    let (private, public) = lab.pki().software_key("EC:P-256");
+    let key = lab.write("key.pem", &private);
+    let leaf = lab.write("leaf.pem", &lab.pki().leaf(&Leaf::of(&public)));
+    let arguments = lab.server.arguments();
+    let mut command = lab.command();
+    command.arg("credential-process");
+    command
+        .args(arguments.iter().map(|word| word.replace("https://127.0.0.1", "https://localhost")));
+    command.arg("--key").arg(key).arg("--certificate").arg(leaf);
+    command.arg("--intermediates").arg(lab.pki().intermediate_pem_path());
+    command
+}
+
 #[test]
 fn threads_that_cannot_be_started_are_an_error() {
     let lab = lab();
     let huge = (1_u64 << 46).to_string();
     check("out-of-threads", &lab, &run(lab.with_key("laptop").env("RUST_MIN_STACK", huge)));
     let by_name = crate::network::at(&lab, &lab.server.url().replace("127.0.0.1", "localhost"));
-    for command in [lab.with_key("laptop"), by_name] {
+    for command in [lab.with_key("laptop"), by_name, with_key_file(&lab)] {
         for processes in 1..10 {
             let Some(mut command) = alone(&command, processes) else { return };
             let folder = lab.hsm.dir().join(format!("run-{}", unused_user()));
             let ended = run(command.env("KEYANCHOR_RUNTIME_DIR", folder));
             ended_properly(&ended, &format!("{processes} processes"));
+            assert!(!ended.stderr.contains("fault of its own"), "{processes}: {}", ended.stderr);
         }
     }
 }
@@ -93,12 +109,11 @@ fn a_host_inherits_no_file_of_ours() {
     let lab = lab();
     let (folder, seen) = (lab.safe.path().join("bin"), lab.safe.path().join("seen"));
     std::fs::create_dir(&folder).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), folder.join("keyanchor")).unwrap();
+    install(env!("CARGO_BIN_EXE_keyanchor"), &folder.join("keyanchor"));
     let host = folder.join("keyanchor-pkcs11");
     // What `ls` has open: its streams, and the folder that it reads.
-    std::fs::write(&host, format!("#!/bin/sh\nls -l /proc/self/fd >'{}'\n", seen.display()))
-        .unwrap();
-    std::fs::set_permissions(&host, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("#!/bin/sh\nls -l /proc/self/fd >'{}'\n", seen.display());
+    install(lab.write("host.sh", &script), &host);
     let ended = run(&mut lab.with_program(&folder.join("keyanchor"), "laptop"));
     check("host-ends-at-its-start", &lab, &ended);
     let seen = std::fs::read_to_string(seen).expect("the host ran");

@@ -1,19 +1,17 @@
 //! Programs in the place of a device host that are not ours, or cannot run.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, lab, run};
+use crate::lab::{Ended, Lab, install, lab, run};
 
 /// A run with a shell script in the host's place.
 fn with_host(lab: &Lab, script: &str) -> Ended {
     let folder = lab.safe.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), folder.join("keyanchor")).unwrap();
+    install(env!("CARGO_BIN_EXE_keyanchor"), &folder.join("keyanchor"));
     let host = folder.join("keyanchor-pkcs11");
-    std::fs::write(&host, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&host, std::fs::Permissions::from_mode(0o755)).unwrap();
+    install(lab.write("host.sh", &format!("#!/bin/sh\n{script}\n")), &host);
     run(&mut lab.with_program(&folder.join("keyanchor"), "laptop"))
 }
 
@@ -50,7 +48,7 @@ fn a_host_that_cannot_be_started_is_said() {
     let lab = lab();
     let folder = lab.safe.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), folder.join("keyanchor")).unwrap();
+    install(env!("CARGO_BIN_EXE_keyanchor"), &folder.join("keyanchor"));
     std::fs::write(folder.join("keyanchor-pkcs11"), "").unwrap();
     let ended = run(&mut lab.with_program(&folder.join("keyanchor"), "laptop"));
     check("host-is-not-executable", &lab, &ended);

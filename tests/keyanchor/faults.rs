@@ -258,6 +258,29 @@ fn every_return_value_has_its_sentence_and_its_next_step() {
     fails("module-lacks-a-library", "C_Initialize * rv 0x1b7", 0);
     fails("unknown-return-value", "C_SignInit * rv 0x7777", 1);
     fails("function-list-refused", "C_GetFunctionList * rv 0x5", 0);
+    fails("input-that-the-token-does-not-take", "C_Sign * rv 0x20", 1);
+    fails("key-of-another-kind", "C_SignInit * rv 0x63", 1);
+    fails("operations-miscounted-twice", "C_SignInit * rv 0x90", 2);
+    fails("pin-locked-before-the-signature", "C_Sign * rv 0xa4", 1);
+    fails("token-removed-says-its-module", "C_GetSlotList * rv 0x32", 0);
+    // Codes of NSS's own.
+    fails("module-without-its-database-of-keys", "C_Initialize * rv 0xce534352", 0);
+}
+
+#[test]
+fn a_function_that_a_module_does_not_have_is_named() {
+    fails("function-that-is-missing", "C_Sign * absent", 1);
+    // It succeeds, and gives out nothing.
+    fails("functions-that-are-none", "C_GetFunctionList * rv 0x0", 0);
+    let needed = BEFORE.iter().filter(|f| !["C_GetFunctionList", "C_FindObjectsFinal"].contains(f));
+    for_each(&needed.copied().chain([LOGIN]).collect::<Vec<_>>(), |function| {
+        let ended = Faulty::new(&format!("{function} * absent")).run(&[]);
+        let line = format!("keyanchor: error: {function} failed on ");
+        assert!(ended.stderr.starts_with(&line), "{function}: {}", ended.stderr);
+        assert!(ended.stderr.contains("the module does not have this function"), "{function}");
+        assert_eq!(ended.code, 3, "{function}");
+    });
+    is_got_over("C_CloseSession * absent\nC_Finalize * absent", 1);
 }
 
 #[test]

@@ -28,8 +28,8 @@ fn with_certificate(lab: &Lab, certificate: &Path) -> Ended {
 }
 
 /// Issued by OpenSSL with those options, for what the lab's own PKI would not issue.
-fn issued(lab: &Lab, options: &[&str]) -> PathBuf {
-    let key = lab.write("public.pem", &lab.hsm.public_key_pem("laptop"));
+fn issued(lab: &Lab, public_key: &str, options: &[&str]) -> PathBuf {
+    let key = lab.write("public.pem", public_key);
     let ca = lab.pki().intermediate_pem_path();
     let ca_key = ca.with_extension("key");
     let path = |path: &Path| path.display().to_string();
@@ -44,9 +44,10 @@ fn issued(lab: &Lab, options: &[&str]) -> PathBuf {
 fn certificates_that_openssl_can_issue_and_the_service_refuses() {
     let lab = lab();
     let extensions = lab.write("x.cnf", "keyUsage=digitalSignature\n").display().to_string();
-    let zero = issued(&lab, &["-extfile", &extensions, "-set_serial", "0"]);
+    let key = lab.hsm.public_key_pem("laptop");
+    let zero = issued(&lab, &key, &["-extfile", &extensions, "-set_serial", "0"]);
     check("certificate-with-serial-zero", &lab, &with_certificate(&lab, &zero));
-    let old = issued(&lab, &[]);
+    let old = issued(&lab, &key, &[]);
     check("certificate-of-version-1", &lab, &with_certificate(&lab, &old));
 }
 
@@ -70,6 +71,17 @@ fn files_of_certificates_that_cannot_be_used_say_why() {
     let public = openssl(&["pkey", "-in", &key, "-pubout"]);
     let leaf = lab.write("ed25519-leaf.pem", &lab.pki().leaf(&Leaf::of(&public)));
     check("certificate-for-an-unsupported-key", &lab, &with_certificate(&lab, &leaf));
+    check("certificate-with-an-odd-public-key", &lab, &with_certificate(&lab, &explicit(&lab)));
+}
+
+/// For a curve that is spelt out and not named, which RFC 5480 does not allow.
+fn explicit(lab: &Lab) -> PathBuf {
+    let curve = ["-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"];
+    let key = openssl(&[&["genpkey", "-algorithm", "EC"], &curve[..]].concat());
+    let key = lab.write("explicit.pem", &key).display().to_string();
+    let public = openssl(&["pkey", "-in", &key, "-pubout"]);
+    let extensions = lab.write("x.cnf", "keyUsage=digitalSignature\n").display().to_string();
+    issued(lab, &public, &["-extfile", &extensions])
 }
 
 #[test]

@@ -226,6 +226,18 @@ fn a_token_that_locks_is_never_brought_there_unasked() {
 }
 
 #[test]
+fn a_token_that_says_nothing_about_its_tries_is_told_to_do_so() {
+    let lab = lab();
+    let kryoptic = Rc::new(Kryoptic::provisioned(&lab.pki()));
+    let pin_file = lab.write("wrong-pin", "99999999\n");
+    let foreign = Foreign { pin_file, ..of_kryoptic(&lab, &kryoptic) };
+    assert!(!kryoptic.flags().contains("user PIN"), "{}", kryoptic.flags());
+    let (ended, calls) = foreign.spied(&lab, &["--key", &foreign.uri("p256")]);
+    check("wrong-pin-and-no-word-about-tries", &lab, &ended);
+    assert_eq!(calls.of("C_Login"), 1);
+}
+
+#[test]
 fn the_last_try_with_the_right_pin_sets_the_count_back() {
     let lab = lab();
     let kryoptic = Rc::new(Kryoptic::provisioned(&lab.pki()));

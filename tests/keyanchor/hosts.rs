@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, fault, granted, lab, run};
+use crate::lab::{Ended, Lab, fault, granted, install, lab, run};
 
 /// The program and its host in this test's own folder, so that their processes can be told apart:
 /// a host's environment is hidden from its own user.
@@ -13,7 +13,7 @@ fn own_programs(lab: &Lab) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     for program in [env!("CARGO_BIN_EXE_keyanchor"), env!("CARGO_BIN_EXE_keyanchor-pkcs11")] {
         let name = Path::new(program).file_name().unwrap();
-        std::fs::copy(program, folder.join(name)).unwrap();
+        install(program, &folder.join(name));
     }
     folder.join("keyanchor")
 }
@@ -138,16 +138,14 @@ fn a_host_of_another_build_or_none_is_said() {
     let lab = lab();
     let folder = lab.safe.path().join("bin");
     std::fs::create_dir(&folder).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), folder.join("keyanchor")).unwrap();
+    install(env!("CARGO_BIN_EXE_keyanchor"), &folder.join("keyanchor"));
     let alone = |lab: &Lab| run(&mut lab.with_program(&folder.join("keyanchor"), "laptop"));
     check("host-not-installed", &lab, &alone(&lab));
-    use std::os::unix::fs::PermissionsExt;
     let host = folder.join("keyanchor-pkcs11");
     let hello = r#"m{"Hello":{"version":"0.0.0-old"}}"#;
     let length = format!(r"\000\000\000\{:03o}", hello.len());
     let script = format!("#!/bin/sh\nprintf '{length}{hello}'\nread _\n");
-    std::fs::write(&host, script).unwrap();
-    std::fs::set_permissions(&host, std::fs::Permissions::from_mode(0o755)).unwrap();
+    install(lab.write("host.sh", &script), &host);
     check("host-of-another-version", &lab, &alone(&lab));
 }
 
@@ -157,9 +155,8 @@ fn a_host_in_libexec_is_found() {
     let (bin, libexec) = (lab.safe.path().join("bin"), lab.safe.path().join("libexec/keyanchor"));
     std::fs::create_dir(&bin).unwrap();
     std::fs::create_dir_all(&libexec).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor"), bin.join("keyanchor")).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_keyanchor-pkcs11"), libexec.join("keyanchor-pkcs11"))
-        .unwrap();
+    install(env!("CARGO_BIN_EXE_keyanchor"), &bin.join("keyanchor"));
+    install(env!("CARGO_BIN_EXE_keyanchor-pkcs11"), &libexec.join("keyanchor-pkcs11"));
     let mut command = std::process::Command::new(bin.join("keyanchor"));
     command
         .arg("credential-process")

@@ -142,6 +142,12 @@ pub(crate) fn tool(program: &str, arguments: &[&OsStr]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Puts a program there, to be run at once. Another process writes it: one that we write ourselves is
+/// still open for writing in whatever a test beside this one starts in that moment, and cannot be run.
+pub(crate) fn install(program: impl AsRef<Path>, to: &Path) {
+    tool("install", &["-m".as_ref(), "755".as_ref(), program.as_ref().as_ref(), to.as_ref()]);
+}
+
 /// A real module that fails where `script` says so.
 pub(crate) fn fault(lab: &Lab, script: &str) -> Fault {
     Fault::new(lab.safe.path(), &SoftHsm::module(), script)

@@ -24,6 +24,7 @@ mod limits;
 mod list;
 mod modules;
 mod network;
+mod objects;
 mod parsers;
 mod prompts;
 mod reach;

@@ -50,6 +50,7 @@ pub(crate) fn run(
     match action {
         None | Some(Action::Vanish) => forward(),
         Some(Action::Abort) => std::process::abort(),
+        Some(Action::Absent) => crate::wrong("only a function of the list can be absent"),
         Some(Action::Answer(returned)) => {
             forward();
             *returned

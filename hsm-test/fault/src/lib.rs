@@ -8,9 +8,10 @@
 //!
 //! Only C_GetFunctionList is exported: with no list of PKCS#11 3.x to be had, all calls come through this one.
 
+use std::ptr;
 use std::sync::OnceLock;
 
-use cryptoki_sys::{CK_FUNCTION_LIST_PTR, CK_FUNCTION_LIST_PTR_PTR, CK_RV};
+use cryptoki_sys::{CK_FUNCTION_LIST, CK_FUNCTION_LIST_PTR, CK_FUNCTION_LIST_PTR_PTR, CK_RV};
 
 mod fault;
 mod lies;
@@ -33,8 +34,10 @@ const UNLOAD: &str = "unload";
 #[unsafe(no_mangle)]
 #[allow(non_snake_case, reason = "the name is the standard's")]
 pub unsafe extern "C" fn C_GetFunctionList(list: CK_FUNCTION_LIST_PTR_PTR) -> CK_RV {
+    static LIST: OnceLock<CK_FUNCTION_LIST> = OnceLock::new();
     let give = || {
-        let ours: CK_FUNCTION_LIST_PTR = (&raw const table::LIST).cast_mut();
+        let ours = LIST.get_or_init(|| table::list(|function| script().leaves_out(function)));
+        let ours: CK_FUNCTION_LIST_PTR = ptr::from_ref(ours).cast_mut();
         // SAFETY: the caller's promise.
         unsafe { *list = ours };
         cryptoki_sys::CKR_OK

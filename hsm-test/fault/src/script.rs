@@ -22,6 +22,8 @@ struct Line {
 
 /// What happens instead of the call, before or after it.
 pub(crate) enum Action {
+    /// `absent`: the list of functions has none there, whichever call the line is for.
+    Absent,
     /// `abort`
     Abort,
     /// `answer 0x100`: it is passed on, and this is returned.
@@ -92,6 +94,11 @@ impl Script {
             |line: &&Line| line.function == function && (line.first..=line.last).contains(&number);
         self.0.iter().find(fits).map(|line| &line.action)
     }
+
+    /// Whether the module shall not have that function at all.
+    pub(crate) fn leaves_out(&self, function: &str) -> bool {
+        self.0.iter().any(|l| l.function == function && matches!(l.action, Action::Absent))
+    }
 }
 
 fn parsed(line: &str) -> Result<Line, String> {
@@ -119,6 +126,7 @@ fn which(calls: &str) -> Result<(usize, usize), String> {
 fn what(action: &[&str]) -> Result<Action, String> {
     Ok(match *action {
         ["abort"] => Action::Abort,
+        ["absent"] => Action::Absent,
         ["answer", code] => Action::Answer(number(code)?),
         ["close"] => Action::Lose(Loss::Session),
         ["exit", status] => Action::Exit(number(status)?),

@@ -31,12 +31,14 @@ macro_rules! functions {
         /// The functions that have a wrapper.
         pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        /// What is given out.
-        pub(crate) static LIST: CK_FUNCTION_LIST = CK_FUNCTION_LIST {
-            version: CK_VERSION { major: 2, minor: 40 },
-            C_GetFunctionList: Some(C_GetFunctionList),
-            $($name: Some($name),)*
-        };
+        /// What is given out, without the functions that the module shall not have.
+        pub(crate) fn list(left_out: impl Fn(&str) -> bool) -> CK_FUNCTION_LIST {
+            CK_FUNCTION_LIST {
+                version: CK_VERSION { major: 2, minor: 40 },
+                C_GetFunctionList: Some(C_GetFunctionList),
+                $($name: if left_out(stringify!($name)) { None } else { Some($name) },)*
+            }
+        }
 
         $(unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
             let forward = || match real::module().$name {

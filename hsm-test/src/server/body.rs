@@ -32,6 +32,8 @@ pub(super) struct Body {
     bytes: Bytes,
     tamper: Tamper,
     given: bool,
+    /// What was given is on its way.
+    sent: bool,
 }
 
 impl Body {
@@ -40,7 +42,7 @@ impl Body {
             Tamper::Endless { .. } => bytes.repeat(PIECE / bytes.len().max(1)),
             _ => bytes,
         };
-        Self { bytes: bytes.into(), tamper, given: false }
+        Self { bytes: bytes.into(), tamper, given: false, sent: false }
     }
 
     /// What Content-Length says, where it is not for hyper to say.
@@ -59,12 +61,18 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let piece = match (self.tamper, self.given) {
             (Tamper::Endless { .. }, _) | (Tamper::Nothing, false) => self.bytes.clone(),
             (Tamper::CutChunk | Tamper::CutShort, false) => {
                 self.bytes.slice(..self.bytes.len() / 2)
+            }
+            (Tamper::CutChunk | Tamper::CutShort, true) if !self.sent => {
+                // hyper sends what it has only before it waits, and an error throws that away.
+                self.sent = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             (Tamper::CutChunk | Tamper::CutShort, true) => return Poll::Ready(Some(Err(Broken))),
             (Tamper::Nothing, true) => return Poll::Ready(None),

@@ -95,6 +95,10 @@ fn a_truncated_answer_lacks_its_second_half() {
         let error = try_send(&server, &text).expect_err("TLS ends without a word");
         assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
         assert_eq!(server.requests()[0].verdict, Verdict::Granted);
+        let (address, bundle) = (server.url().replace("https://", ""), server.ca_bundle());
+        let whole = |length| crate::client::try_read(&address, &bundle, &text, length);
+        let first = String::from_utf8(whole(800).expect("the first half")).expect("text");
+        assert!(first.starts_with("HTTP/1.1 201") && first.contains("\r\n\r\n"), "{first}");
         server.behave(Behaviour::Verify);
         assert_eq!(send(&server, &text).status, 201);
     }

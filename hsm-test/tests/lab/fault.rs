@@ -85,6 +85,15 @@ fn a_session_that_is_lost_is_really_lost() {
 }
 
 #[test]
+fn a_function_that_is_absent_is_not_in_the_list() {
+    let hsm = SoftHsm::provisioned();
+    // pkcs11-tool needs it, and calls through the list without a look.
+    let (fault, output) = signed(&hsm, "C_SignInit * absent");
+    assert!(!output.status.success() && fault.calls("C_SignInit") == 0, "{}", said(&output));
+    assert_eq!(fault.calls("C_Login"), 1);
+}
+
+#[test]
 fn a_script_that_is_not_understood_is_a_loud_error() {
     for line in [
         "C_Sign 1 explode",
@@ -94,6 +103,7 @@ fn a_script_that_is_not_understood_is_a_loud_error() {
         "C_Sign 1 rv 0xzz",
         "C_Sign",
         "C_Login 1 corrupt",
+        "C_GetFunctionList 1 absent",
     ] {
         let hsm = SoftHsm::provisioned();
         let (fault, output) = signed(&hsm, line);

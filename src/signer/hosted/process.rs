@@ -66,7 +66,7 @@ impl Host {
             deadline: settings.deadline.clone(),
         };
         host.greet()?;
-        let patience = call.mul_f32(PATIENCE).min(settings.deadline.left());
+        let patience = call.min(settings.deadline.left()).mul_f32(PATIENCE);
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
         host.write(|stdin| {
             let (module, init_args) = (FilePath(module.into()), settings.init_args.clone());
