@@ -149,7 +149,7 @@ pub enum UriError {
     PinInPath(String),
     /// A PIN inside the value of another attribute, which messages show.
     #[error(
-        "'pin-value=' stands inside another attribute (a '?' or '&' is missing, or should be ';')"
+        "a PIN stands inside another attribute: ';' parts those before the '?', '&' those after"
     )]
     PinInside,
     /// Both ways to give a PIN at once.
