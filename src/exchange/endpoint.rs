@@ -142,6 +142,10 @@ impl Endpoint {
             return Err(malformed());
         }
         let parsed = Url::parse(url).map_err(|_| malformed())?;
+        // An international name is longer once it is encoded.
+        if parsed.as_str().len() > LONGEST {
+            return Err(malformed());
+        }
         let plain = parsed.query().is_none()
             && parsed.fragment().is_none()
             && parsed.username().is_empty()
@@ -309,9 +313,13 @@ mod tests {
     fn what_is_too_long_is_refused_and_not_shown_whole() {
         let url = format!("https://{}.example", "x".repeat(LONGEST));
         let error = Endpoint::given(&url).expect_err("too long").to_string();
+        let grows = format!("https://{}", "\u{133}.".repeat(400));
+        assert!(grows.len() < LONGEST && Endpoint::given(&grows).is_err());
         assert!(error.ends_with("x…' is not the URL of an endpoint"), "{error}");
         assert!(error.len() < 300);
         let error = check_region(&"x".repeat(5000)).expect_err("too long").to_string();
+        let grows = format!("https://{}", "\u{133}.".repeat(400));
+        assert!(grows.len() < LONGEST && Endpoint::given(&grows).is_err());
         assert!(error.ends_with("x…' is not a region"), "{error}");
     }
 
