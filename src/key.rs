@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::key::uri::{Pkcs11Uri, UriError};
 
@@ -18,7 +19,7 @@ pub enum KeyRef {
     /// A file: PEM for keys; PEM or DER for certificates.
     File(PathBuf),
     /// A `pkcs11:` URI (RFC 7512).
-    Pkcs11(Box<Pkcs11Uri>),
+    Pkcs11(Arc<Pkcs11Uri>),
 }
 
 /// Why a reference is not one.
@@ -48,7 +49,7 @@ impl FromStr for KeyRef {
             return Err(KeyRefError::Empty);
         }
         if has_scheme(text, "pkcs11") {
-            return Ok(Self::Pkcs11(Box::new(text.parse()?)));
+            return Ok(Self::Pkcs11(Arc::new(text.parse()?)));
         }
         match ["handle", "piv", "tpm"].into_iter().find(|scheme| has_scheme(text, scheme)) {
             Some(scheme) => Err(KeyRefError::Scheme { scheme }),

@@ -37,7 +37,8 @@ pub trait Signer: Send + Sync {
     /// When the device does not answer.
     fn certificates(&self, wanted: &Wanted) -> Result<Vec<Certificate>, Error>;
 
-    /// No further signature is expected soon: the device is let go.
+    /// No further signature is expected soon: the device is let go, unless a person would have to be
+    /// asked again for it.
     fn release(&self);
 }
 

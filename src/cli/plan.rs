@@ -2,6 +2,7 @@
 //! in an order that finds what is wrong before a device is touched.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::certificate::Certificate;
@@ -179,6 +180,8 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
         certificate.map(|text| value::reference("--certificate", text)).transpose()?;
     if let (KeyRef::Pkcs11(key), Some(KeyRef::Pkcs11(certificate))) =
         (&mut key_ref, &mut certificate)
+        // Both have just been read, and nobody else has them.
+        && let (Some(key), Some(certificate)) = (Arc::get_mut(key), Arc::get_mut(certificate))
         && key.pin.is_none()
         && key.token.agrees_with(&certificate.token)
     {

@@ -80,7 +80,6 @@ impl RolesAnywhere {
             time = now.saturating_add(SignedDuration::from_secs(ahead)).unwrap_or(now);
             answer = self.ask(time, deadline).await?;
         }
-        self.identity.release();
         self.clock_ahead.store(answer.clock_ahead.unwrap_or(0), Ordering::Relaxed);
         self.granted(&answer, time)
     }
@@ -96,6 +95,8 @@ impl RolesAnywhere {
             let _phase = Phase::start("sign");
             self.signed(time).await?
         };
+        // It ends while the service answers.
+        self.identity.release();
         let client = tokio::time::timeout(deadline.left(), self.client()).await;
         let client = client.unwrap_or_else(|_| Err(self.timed_out(deadline)))?;
         let _phase = Phase::start("CreateSession");

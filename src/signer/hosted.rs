@@ -1,7 +1,7 @@
 //! A key in a device host: which module holds it, and how it signs through frames.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ const LONGEST_CHAIN: usize = 5;
 pub struct HostedKey {
     host: Mutex<Host>,
     public_key: PublicKey,
+    /// For the case that the key is wanted again after its host was let go.
+    uri: Arc<Pkcs11Uri>,
+    settings: Settings,
 }
 
 /// A host whose module is open, and what it answered to the first question.
@@ -51,29 +54,37 @@ impl HostedKey {
     /// # Errors
     /// When there is no such key, or more than one, or its module fails.
     pub fn open(
-        uri: &Pkcs11Uri,
+        uri: &Arc<Pkcs11Uri>,
         expected: Option<&PublicKey>,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let select = || {
-            Request::Select(Box::new(Select {
-                token: uri.token.clone(),
-                object: uri.object.clone(),
-                public_key: expected.map(|key| Bytes::from(key.spki())),
-            }))
-        };
-        let (host, selected) =
-            ask(uri, settings, expected.is_some(), &select, |reply| match reply {
-                Reply::Selected(selected) => Some(selected),
-                _ => None,
-            })?;
+        let (host, selected) = select(uri, expected, settings)?;
         let public_key = public_key(&selected, expected)?;
-        Ok(Self { host: Mutex::new(host), public_key })
+        let (uri, settings) = (Arc::clone(uri), settings.clone());
+        Ok(Self { host: Mutex::new(host), public_key, uri, settings })
     }
 
     fn host(&self) -> MutexGuard<'_, Host> {
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn select(
+    uri: &Pkcs11Uri,
+    expected: Option<&PublicKey>,
+    settings: &Settings,
+) -> Result<(Host, Selected), Error> {
+    let select = || {
+        Request::Select(Box::new(Select {
+            token: uri.token.clone(),
+            object: uri.object.clone(),
+            public_key: expected.map(|key| Bytes::from(key.spki())),
+        }))
+    };
+    ask(uri, settings, expected.is_some(), &select, |reply| match reply {
+        Reply::Selected(selected) => Some(selected),
+        _ => None,
+    })
 }
 
 /// The certificates that a URI names, and those on the same token that could have issued them, for
@@ -209,12 +220,21 @@ impl Signer for HostedKey {
         &self.public_key
     }
 
+    /// Where a source of the PIN is configured no person need be waited for: the signature unlocks.
     fn unlock(&self) -> Result<(), Error> {
+        let (sources, _) = pin_sources(&self.uri, &self.settings);
+        if sources.value || sources.file.is_some() {
+            return Ok(());
+        }
         self.host().ask(&Request::Unlock).map(drop)
     }
 
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error> {
-        match self.host().ask(&Request::Sign { scheme, message: message.into() })? {
+        let mut host = self.host();
+        if host.is_released() {
+            (*host, _) = select(&self.uri, Some(&self.public_key), &self.settings)?;
+        }
+        match host.ask(&Request::Sign { scheme, message: message.into() })? {
             Reply::Signature(signature) => Ok(signature.0),
             _ => Err(process::out_of_order()),
         }
@@ -232,7 +252,10 @@ impl Signer for HostedKey {
     }
 
     fn release(&self) {
-        self.host().release();
+        let mut host = self.host();
+        if !host.asked_a_person {
+            host.release();
+        }
     }
 }
 

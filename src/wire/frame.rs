@@ -65,10 +65,7 @@ pub fn read(input: &mut impl Read) -> io::Result<Option<Frame>> {
         Err(error) if error.kind() == ErrorKind::Interrupted => return read(input),
         Err(error) => return Err(error),
     }
-    let length = u32::from_be_bytes(length) as usize;
-    if length == 0 || length > LONGEST {
-        return Err(ErrorKind::InvalidData.into());
-    }
+    let length = checked(u32::from_be_bytes(length))?;
     let mut kind = [0];
     input.read_exact(&mut kind)?;
     let mut payload = Zeroizing::new(vec![0; length - 1]);
@@ -78,6 +75,28 @@ pub fn read(input: &mut impl Read) -> io::Result<Option<Frame>> {
         SECRET => secret(std::mem::take(&mut payload)).map(Some),
         _ => Err(ErrorKind::InvalidData.into()),
     }
+}
+
+/// Takes the first frame out of what has been read so far; `None` where it is not all there yet.
+///
+/// # Errors
+/// When it is not a frame.
+pub fn take(read_so_far: &mut Vec<u8>) -> io::Result<Option<Frame>> {
+    let Some(length) = read_so_far.first_chunk().map(|length| u32::from_be_bytes(*length)) else {
+        return Ok(None);
+    };
+    let whole = 4 + checked(length)?;
+    if read_so_far.len() < whole {
+        return Ok(None);
+    }
+    let frame = read(&mut &read_so_far[..whole]);
+    read_so_far.drain(..whole);
+    frame
+}
+
+fn checked(length: u32) -> io::Result<usize> {
+    let length = length as usize;
+    if (1..=LONGEST).contains(&length) { Ok(length) } else { Err(ErrorKind::InvalidData.into()) }
 }
 
 fn secret(payload: Vec<u8>) -> io::Result<Frame> {

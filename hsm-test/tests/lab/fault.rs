@@ -17,7 +17,7 @@ fn sign(hsm: &SoftHsm, fault: &Fault) -> Output {
     command.envs(hsm.command_env()).envs(fault.command_env()).env("PIN", SoftHsm::PIN);
     command.arg("--module").arg(fault.module());
     command.args(["--token-label", "lab", "--login", "--pin", "env:PIN", "--sign"]);
-    command.args(["--mechanism", "ECDSA", "--label", "laptop", "--input-file"]).arg(hsm.pin_file());
+    command.args(["--mechanism", "ECDSA", "--id", "01", "--input-file"]).arg(hsm.pin_file());
     command.arg("--output-file").arg("/dev/null").output().expect("pkcs11-tool")
 }
 

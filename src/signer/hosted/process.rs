@@ -4,8 +4,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,12 @@ use tracing::debug;
 use crate::deadline::{Deadline, PERSON};
 use crate::secret::Secret;
 use crate::signer::hosted::{Error, Settings, programs};
-use crate::wire::frame::{self, Frame};
+use crate::wire::frame;
 use crate::wire::{FilePath, Notice, Open, PinSources, Reply, Request, VERSION};
+
+mod replies;
+
+use replies::{Replies, Silence};
 
 /// How long one function of a device may take.
 pub(super) const CALL: Duration = Duration::from_secs(10);
@@ -25,9 +28,6 @@ const PATIENCE: f32 = 0.9;
 /// How long a host may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How many answers and notices may wait to be read; then the host waits.
-const UNREAD: usize = 16;
-
 /// What a host does before it calls the first function of a module.
 const START: &str = "its start";
 
@@ -35,16 +35,21 @@ const START: &str = "its start";
 pub(super) struct Host {
     child: Child,
     stdin: Option<ChildStdin>,
-    replies: Receiver<Reply>,
+    replies: Replies,
     module: PathBuf,
     function: String,
     /// How long one function may take.
     pub(super) call: Duration,
     deadline: Deadline,
+    /// Whether the module is known to be open.
+    opened: bool,
+    /// Whether a person was asked for something.
+    pub(super) asked_a_person: bool,
 }
 
 impl Host {
-    /// Starts a host and has it load a module.
+    /// Starts a host and tells it which module to load; what comes of that is seen at the first
+    /// question, which need not wait for it.
     pub(super) fn start(
         module: &Path,
         settings: &Settings,
@@ -59,13 +64,14 @@ impl Host {
         let mut host = Self {
             child,
             stdin: Some(stdin),
-            replies: listen(stdout)?,
+            replies: Replies::of(stdout).map_err(Error::System)?,
             module: module.into(),
             function: START.to_owned(),
             call,
             deadline: settings.deadline.clone(),
+            opened: false,
+            asked_a_person: false,
         };
-        host.greet()?;
         let patience = call.min(settings.deadline.left()).mul_f32(PATIENCE);
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
         host.write(|stdin| {
@@ -73,16 +79,25 @@ impl Host {
             frame::write(stdin, &Request::Open(Open { module, init_args, patience, pin }))?;
             value.map_or(Ok(()), |value| frame::write_secret(stdin, value))
         })?;
-        match host.answer()? {
-            Reply::Opened => Ok(host),
-            _ => Err(out_of_order()),
-        }
+        Ok(host)
     }
 
     /// Sends a request and waits for its answer. A failure is an error.
     pub(super) fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
         self.write(|stdin| frame::write(stdin, request))?;
+        if !self.opened {
+            self.greet()?;
+            match self.answer()? {
+                Reply::Opened => self.opened = true,
+                _ => return Err(out_of_order()),
+            }
+        }
         self.answer()
+    }
+
+    /// Whether it was let go.
+    pub(super) fn is_released(&self) -> bool {
+        self.stdin.is_none()
     }
 
     /// Lets the host end; what it still has to do it does while we go on.
@@ -124,7 +139,7 @@ impl Host {
                 Some(_) => self.deadline.left_for_a_person(),
                 None => self.call.min(self.deadline.left()),
             };
-            match self.replies.recv_timeout(time) {
+            match self.replies.next(time) {
                 // What is announced after the end must not put it off.
                 Ok(Reply::Notice(_)) if time.is_zero() => return Err(self.late(waiting.is_some())),
                 Ok(Reply::Failed(failure)) => return Err(failure.into()),
@@ -132,14 +147,17 @@ impl Host {
                     debug!("{}: {function}", self.module.display());
                     self.function = function;
                 }
-                Ok(Reply::Notice(Notice::Waiting)) => waiting = Some(Instant::now()),
+                Ok(Reply::Notice(Notice::Waiting)) => {
+                    self.asked_a_person = true;
+                    waiting = Some(Instant::now());
+                }
                 Ok(Reply::Notice(Notice::Resumed)) => {
                     let since = waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
                     self.deadline.forgive(since);
                 }
                 Ok(reply) => return Ok(reply),
-                Err(RecvTimeoutError::Timeout) => return Err(self.late(waiting.is_some())),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.crashed()),
+                Err(Silence::Late) => return Err(self.late(waiting.is_some())),
+                Err(Silence::Closed) => return Err(self.crashed()),
             }
         }
     }
@@ -172,7 +190,7 @@ impl Host {
     fn ended(&mut self, grace: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + grace;
         let left = || until.saturating_duration_since(Instant::now());
-        while self.replies.recv_timeout(left()).is_ok() && !left().is_zero() {}
+        while self.replies.next(left()).is_ok() && !left().is_zero() {}
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
@@ -216,43 +234,10 @@ fn spawn(debug: bool) -> Result<Child, Error> {
         .map_err(Error::System)
 }
 
-/// Reads replies on a thread of its own: a pipe has no time-out.
-fn listen(mut stdout: ChildStdout) -> Result<Receiver<Reply>, Error> {
-    let (sender, receiver) = mpsc::sync_channel(UNREAD);
-    let thread = thread::Builder::new().spawn(move || {
-        while let Ok(Some(Frame::Message(json))) = frame::read(&mut stdout) {
-            let Ok(reply) = serde_json::from_slice(&json) else { return };
-            if sender.send(reply).is_err() {
-                return;
-            }
-        }
-    });
-    thread.map(|_| receiver).map_err(Error::System)
-}
-
 fn how(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("crashed (signal {signal})"),
         (None, Some(code)) => format!("ended its process (status {code})"),
         (None, None) => "ended its process".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_host_says_unasked_waits_in_its_pipe() {
-        let notice = r#"m{"Notice":"Waiting"}"#;
-        let frame = format!(r"printf '\000\000\000\{:03o}{notice}'", notice.len());
-        let script = format!("n=0; while [ $n -lt 10000 ]; do {frame}; n=$((n+1)); done");
-        let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn();
-        let host = host.as_mut().expect("sh");
-        let replies = listen(host.stdout.take().expect("pipe")).expect("thread");
-        thread::sleep(Duration::from_millis(700));
-        assert!(host.try_wait().expect("host").is_none(), "all that it said is in our memory");
-        assert_eq!(replies.iter().count(), 10_000);
-        assert!(host.wait().expect("host").success());
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn sentences(folder: &Path) -> Vec<(String, String)> {
             // Answers, not errors; they are documented on pages of their own.
         } else if path.is_dir() {
             found.extend(sentences(&path));
-        } else if !path.ends_with("tests.rs") {
+        } else if !path.ends_with("tests.rs") && !path.ends_with("properties.rs") {
             let text = std::fs::read_to_string(&path).expect("source");
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
             let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("ours").display();
