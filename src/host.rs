@@ -2,13 +2,13 @@
 //! AWS. It answers requests on stdin until stdin ends; then it lets the running call finish, and
 //! is gone after five seconds at the latest.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, TrySendError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use sha2::{Digest, Sha256};
 
@@ -26,10 +26,6 @@ use crate::wire::{Bytes, Failure, Notice, Open, Reply, Request, VERSION};
 /// How long a device call may go on after the main program has gone.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How many frames may wait. A request has two at most, and the next comes after its answer: what
-/// sends more is not our main program, and is treated as if it were gone.
-const UNREAD: usize = 4;
-
 /// Runs a host to its end. Its exit code says only whether it ran at all: failures are answers.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -44,15 +40,13 @@ pub fn run() -> ExitCode {
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };
     outbox.send(&Reply::Hello { version: VERSION.to_owned() });
     let mut host = Host { outbox: &outbox, device: None, session: None };
-    let frames = match listen() {
-        Ok(frames) => frames,
-        Err(error) => {
-            outbox.send(&Reply::Failed(Failure::Resources { reason: paths::reason(&error) }));
-            return ExitCode::FAILURE;
-        }
-    };
-    while let Ok(frame) = frames.recv() {
-        let answer = host.answer(frame, &frames);
+    if let Err(error) = watch() {
+        outbox.send(&Reply::Failed(Failure::Resources { reason: paths::reason(&error) }));
+        return ExitCode::FAILURE;
+    }
+    let mut frames = io::stdin().lock();
+    while let Ok(Some(frame)) = frame::read(&mut frames) {
+        let answer = host.answer(frame, &mut frames);
         outbox.send(&answer.unwrap_or_else(Reply::Failed));
     }
     ExitCode::SUCCESS
@@ -66,23 +60,17 @@ fn keep_out_of_dumps() {
     let _ = rustix::process::setrlimit(Resource::Core, none);
 }
 
-/// Reads frames on a thread of its own, so that the end of stdin is seen while a device call runs.
-fn listen() -> io::Result<Receiver<Frame>> {
-    let (sender, receiver) = mpsc::sync_channel(UNREAD);
-    let thread = thread::Builder::new().spawn(move || {
-        let mut input = io::stdin().lock();
-        while let Ok(Some(frame)) = frame::read(&mut input) {
-            match sender.try_send(frame) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => break,
-                Err(TrySendError::Disconnected(_)) => return,
-            }
-        }
-        drop(sender);
+/// Watches for the end of stdin on a thread of its own, so that it is seen while a device call runs.
+fn watch() -> io::Result<()> {
+    let watch = || {
+        let stdin = io::stdin();
+        // Without an event that is asked for, only the hang-up of the main program ends the wait.
+        let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];
+        while matches!(poll(&mut hung_up, None), Err(rustix::io::Errno::INTR)) {}
         thread::sleep(GRACE);
         end();
-    });
-    thread.map(|_| receiver)
+    };
+    thread::Builder::new().spawn(watch).map(drop)
 }
 
 /// A device call hangs on the main thread, and nobody waits for it. An orderly exit would run the
@@ -122,7 +110,7 @@ struct Session {
 }
 
 impl<'a> Host<'a> {
-    fn answer(&mut self, frame: Frame, frames: &Receiver<Frame>) -> Result<Reply, Failure> {
+    fn answer(&mut self, frame: Frame, frames: &mut impl Read) -> Result<Reply, Failure> {
         let Frame::Message(json) = frame else { return Err(Failure::Protocol) };
         if let Some(session) = &mut self.session {
             session.lock_again()?;
@@ -156,9 +144,11 @@ impl<'a> Host<'a> {
         self.device.as_mut().ok_or(Failure::Protocol)
     }
 
-    fn open(&mut self, open: Open, frames: &Receiver<Frame>) -> Result<Reply, Failure> {
+    fn open(&mut self, open: Open, frames: &mut impl Read) -> Result<Reply, Failure> {
         let value = if open.pin.value {
-            let Ok(Frame::Secret(value)) = frames.recv() else { return Err(Failure::Protocol) };
+            let Ok(Some(Frame::Secret(value))) = frame::read(frames) else {
+                return Err(Failure::Protocol);
+            };
             Some(value)
         } else {
             None
