@@ -318,8 +318,6 @@ mod tests {
         assert!(error.ends_with("x…' is not the URL of an endpoint"), "{error}");
         assert!(error.len() < 300);
         let error = check_region(&"x".repeat(5000)).expect_err("too long").to_string();
-        let grows = format!("https://{}", "\u{e9}.".repeat(400));
-        assert!(grows.len() < LONGEST && Endpoint::given(&grows).is_err());
         assert!(error.ends_with("x…' is not a region"), "{error}");
     }
 
