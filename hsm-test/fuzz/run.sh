@@ -13,7 +13,10 @@ here=hsm-test/fuzz
 export RUSTC_BOOTSTRAP=1
 # A small quarantine, so that the peak of memory is that of the parser and not of the sanitizer.
 export ASAN_OPTIONS=quarantine_size_mb=16
-cargo metadata --locked --format-version 1 --manifest-path $here/Cargo.toml >/dev/null
+cargo metadata --locked --format-version 1 --manifest-path $here/Cargo.toml >/dev/null || {
+    echo "the lock file of $here must follow ours: cp Cargo.lock $here/ && cargo metadata --manifest-path $here/Cargo.toml" >&2
+    exit 1
+}
 cargo fuzz build --fuzz-dir $here --target-dir "$out" --sanitizer address
 bin=$out/$(rustc -vV | sed -n 's/^host: //p')/release
 
