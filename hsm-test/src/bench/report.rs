@@ -67,7 +67,7 @@ fn rows(out: &mut String, scored: &Scored) {
             format!("{:.1}–{:.1}", quantile(&score.wall, 0.25), quantile(&score.wall, 0.75));
         let _ = writeln!(
             out,
-            "  {scene:<20} {:<18} {:>7.1} {quartiles:>15} {:>7.1} {:>8.2}",
+            "  {scene:<20} {:<18.18} {:>7.1} {quartiles:>15} {:>7.1} {:>8.2}",
             score.name,
             median(&score.wall),
             median(&score.cpu),

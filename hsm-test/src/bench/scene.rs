@@ -16,6 +16,7 @@ pub(super) struct Scene {
     pub(super) server: Server,
     key: String,
     chain: PathBuf,
+    intermediate: PathBuf,
     module: PathBuf,
     environment: Vec<(String, OsString)>,
     /// In place of the server's own, where something stands before it.
@@ -52,6 +53,7 @@ impl Scene {
             server: Server::start(Config::lab(&hsm.pki())),
             key: format!("pkcs11:token=lab;object={label}?pin-source={}", pin.display()),
             chain: hsm.chain(label),
+            intermediate: hsm.pki().intermediate_pem_path(),
             module: SoftHsm::module(),
             environment,
             endpoint: None,
@@ -88,8 +90,8 @@ impl Scene {
         command
     }
 
-    /// AWS's own helper has other names for two options, no option for the roots, which Go takes from the environment,
-    /// and no way to be told where a PIN is.
+    /// AWS's own helper has other names for two options, reads one certificate of a file, has no option for the roots,
+    /// which Go takes from the environment, and no way to be told where a PIN is.
     pub(super) fn peer_command(&self, program: &Path) -> Command {
         let (key, _) = self.key.split_once('?').unwrap_or((&self.key, ""));
         let mut command = self.bare(program);
@@ -99,6 +101,7 @@ impl Scene {
             false => key.to_owned(),
         };
         command.args(["--private-key", &key]).arg("--pkcs11-lib").arg(&self.module);
+        command.arg("--intermediates").arg(&self.intermediate);
         let arguments = self.arguments();
         command.args(arguments.chunks(2).filter(|pair| pair[0] != "--ca-bundle").flatten());
         command
