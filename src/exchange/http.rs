@@ -49,21 +49,31 @@ pub struct Client {
 
 /// A client that is still being made, while a device is busy: that takes a thread, since roots are
 /// read and the random generator is seeded.
-pub struct Opening(JoinHandle<Result<Client, Error>>);
+pub struct Opening {
+    client: JoinHandle<Result<Client, Error>>,
+    connects: bool,
+}
 
 impl Opening {
     /// Begins to make a client and, if asked to, connects ahead of the first request. Needs a
     /// runtime to be called in.
     #[must_use]
     pub fn start(endpoint: Endpoint, roots: Roots, connect: bool) -> Self {
-        Self(tokio::spawn(async move {
+        let client = tokio::spawn(async move {
             let client = aside(move || Client::new(endpoint, &roots)).await;
             let client = client.map_err(Error::System)??;
             if connect {
                 client.connect().await;
             }
             Ok(client)
-        }))
+        });
+        Self { client, connects: connect }
+    }
+
+    /// Whether a connection is being made meanwhile, which goes on only while nothing blocks.
+    #[must_use]
+    pub fn connects(&self) -> bool {
+        self.connects
     }
 
     /// The client, once it is made and connected.
@@ -71,7 +81,9 @@ impl Opening {
     /// # Errors
     /// When the CA certificates cannot be read, or there are none.
     pub async fn client(self) -> Result<Client, Error> {
-        self.0.await.unwrap_or_else(|_| Err(Error::System(io::Error::other("it was not made"))))
+        self.client
+            .await
+            .unwrap_or_else(|_| Err(Error::System(io::Error::other("it was not made"))))
     }
 }
 

@@ -51,15 +51,19 @@ pub struct RolesAnywhere {
     opening: Mutex<Option<Opening>>,
     client: OnceCell<Client>,
     clock_ahead: AtomicI64,
+    /// Whether signing must not hold up a connection. Else it is done here: the cryptographic
+    /// library seeds its generator anew in each thread, which takes milliseconds.
+    beside: bool,
 }
 
 impl RolesAnywhere {
     /// An exchange whose client is still being made.
     #[must_use]
     pub fn new(identity: Identity, session: Session, endpoint: Endpoint, opening: Opening) -> Self {
+        let beside = opening.connects();
         let (identity, opening) = (Arc::new(identity), Mutex::new(Some(opening)));
         let clock_ahead = AtomicI64::new(0);
-        Self { identity, session, endpoint, opening, client: OnceCell::new(), clock_ahead }
+        Self { identity, session, endpoint, opening, client: OnceCell::new(), clock_ahead, beside }
     }
 
     /// Signs once, asks, and checks the answer. Where the service refuses because this computer's
@@ -112,7 +116,8 @@ impl RolesAnywhere {
         let to_sign = unsigned.string_to_sign();
         debug!("string to sign: {to_sign:?}");
         let identity = Arc::clone(&self.identity);
-        let signature = aside(move || identity.sign(to_sign.as_bytes())).await;
+        let sign = move || identity.sign(to_sign.as_bytes());
+        let signature = if self.beside { aside(sign).await } else { Ok(sign()) };
         Ok(unsigned.signed(&signature.map_err(Error::System)??))
     }
 
