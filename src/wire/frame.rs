@@ -159,6 +159,7 @@ mod tests {
         for length in [u32::MAX, 1 << 30, LONGEST as u32 + 1, 0] {
             let error = read(&mut NoMore(&length.to_be_bytes())).err().expect("refused");
             assert_eq!(error.kind(), ErrorKind::InvalidData, "{length}");
+            assert!(take(&mut length.to_be_bytes().to_vec()).is_err(), "it would be waited for");
         }
     }
 
@@ -185,6 +186,23 @@ mod tests {
                 }
             }
             prop_assert!(read(&mut pipe).expect("end").is_none());
+        }
+
+        #[test]
+        fn pieces_are_put_together(texts in vec(".{0,20}", 0..6), size in 1_usize..40) {
+            let mut pipe = Vec::new();
+            for text in &texts {
+                write(&mut pipe, text).expect("message");
+            }
+            let (mut kept, mut found) = (Vec::new(), Vec::new());
+            for piece in pipe.chunks(size) {
+                kept.extend_from_slice(piece);
+                while let Some(Frame::Message(json)) = take(&mut kept).expect("frames") {
+                    found.push(serde_json::from_slice::<String>(&json).expect("json"));
+                }
+            }
+            prop_assert_eq!(found, texts);
+            prop_assert!(kept.is_empty());
         }
 
         #[test]

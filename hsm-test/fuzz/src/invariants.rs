@@ -259,8 +259,9 @@ pub fn endpoint(data: &[u8]) {
     }
 }
 
-/// What the main program reads from a device host.
+/// What the main program reads from a device host, in pieces as they come.
 pub fn frames_host(data: &[u8]) {
+    assert_eq!(in_pieces(data), messages(data), "pieces make another stream");
     for reply in understood::<Reply>(data) {
         match reply {
             Reply::Certificates(ders) => {
@@ -335,6 +336,25 @@ fn messages(mut stream: &[u8]) -> Vec<Vec<u8>> {
             }
         }
     }
+}
+
+/// The same where it comes in pieces: no more is kept than a frame and a piece.
+fn in_pieces(stream: &[u8]) -> Vec<Vec<u8>> {
+    let size = 1 + stream.len() % 97;
+    let (mut messages, mut kept) = (Vec::new(), Vec::new());
+    for piece in stream.chunks(size) {
+        kept.extend_from_slice(piece);
+        loop {
+            match frame::take(&mut kept) {
+                Ok(Some(Frame::Message(json))) => messages.push(json),
+                Ok(Some(Frame::Secret(_))) => {}
+                Ok(None) => break,
+                Err(_) => return messages,
+            }
+        }
+        assert!(kept.len() < 4 + frame::LONGEST, "more than a frame is kept");
+    }
+    messages
 }
 
 fn reads_back<T: Serialize + DeserializeOwned>(message: &T) {
