@@ -93,3 +93,13 @@ fn a_refusal_for_another_reason_is_not_signed_again_whatever_the_clock_is() {
     assert_eq!(run(&mut lab.with_key("laptop")).code, 5);
     assert_eq!(lab.server.requests().len(), 1);
 }
+
+/// A signature for a time far ahead could be kept and used then.
+#[test]
+fn a_clock_that_is_days_wrong_is_named_and_not_corrected() {
+    let lab = lab();
+    lab.server.clock_offset(3 * 24 * HOUR);
+    let ended = run(&mut lab.with_key("laptop"));
+    assert_eq!((ended.code, lab.server.requests().len()), (5, 1));
+    assert!(ended.stderr.contains("clock is 4320 minutes slow"), "{}", ended.stderr);
+}

@@ -12,6 +12,9 @@ use crate::secret::Secret;
 /// Signatures whose time is off by five minutes are refused; half a minute is for what the Date
 /// header and the way here blur. In seconds.
 const CLOCK_WINDOW: i64 = 270;
+/// A clock that is further off is said, and not corrected: whoever stands between us and the service
+/// must not get a signature for a time far ahead, to be used then. In seconds, a day.
+const MOST_CORRECTED: i64 = 86_400;
 
 /// Longest body that is searched for the words of a refusal, in bytes: as a tree of values it takes a
 /// hundred times as much.
@@ -98,7 +101,8 @@ pub fn refusal(answer: &Answer) -> Refusal {
 #[must_use]
 pub fn blames_the_clock(answer: &Answer) -> Option<i64> {
     let of_the_signature = || refusal(answer).message.to_ascii_lowercase().contains("signature");
-    let ahead = answer.clock_ahead.filter(|ahead| ahead.abs() >= CLOCK_WINDOW);
+    let ahead =
+        answer.clock_ahead.filter(|ahead| (CLOCK_WINDOW..=MOST_CORRECTED).contains(&ahead.abs()));
     ahead.filter(|_| answer.status == 403 && of_the_signature())
 }
 
