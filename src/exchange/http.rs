@@ -70,10 +70,10 @@ impl Opening {
         Self { client, connects: connect }
     }
 
-    /// Whether a connection is being made meanwhile, which goes on only while nothing blocks.
+    /// Whether a connection is still being made, which goes on only while nothing blocks.
     #[must_use]
-    pub fn connects(&self) -> bool {
-        self.connects
+    pub fn is_connecting(&self) -> bool {
+        self.connects && !self.client.is_finished()
     }
 
     /// The client, once it is made and connected.

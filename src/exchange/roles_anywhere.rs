@@ -1,7 +1,7 @@
 //! IAM Roles Anywhere: CreateSession (API version 2018-05-10), signed with the certificate's key.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use jiff::{SignedDuration, Timestamp};
@@ -51,19 +51,15 @@ pub struct RolesAnywhere {
     opening: Mutex<Option<Opening>>,
     client: OnceCell<Client>,
     clock_ahead: AtomicI64,
-    /// Whether signing must not hold up a connection. Else it is done here: the cryptographic
-    /// library seeds its generator anew in each thread, which takes milliseconds.
-    beside: bool,
 }
 
 impl RolesAnywhere {
     /// An exchange whose client is still being made.
     #[must_use]
     pub fn new(identity: Identity, session: Session, endpoint: Endpoint, opening: Opening) -> Self {
-        let beside = opening.connects();
         let (identity, opening) = (Arc::new(identity), Mutex::new(Some(opening)));
         let clock_ahead = AtomicI64::new(0);
-        Self { identity, session, endpoint, opening, client: OnceCell::new(), clock_ahead, beside }
+        Self { identity, session, endpoint, opening, client: OnceCell::new(), clock_ahead }
     }
 
     /// Signs once, asks, and checks the answer. Where the service refuses because this computer's
@@ -117,7 +113,10 @@ impl RolesAnywhere {
         debug!("string to sign: {to_sign:?}");
         let identity = Arc::clone(&self.identity);
         let sign = move || identity.sign(to_sign.as_bytes());
-        let signature = if self.beside { aside(sign).await } else { Ok(sign()) };
+        let connecting = self.opening().as_ref().is_some_and(Opening::is_connecting);
+        // Here where nothing is held up by it: a thread more costs time, and for a key in a file the
+        // cryptographic library would seed another generator.
+        let signature = if connecting { aside(sign).await } else { Ok(sign()) };
         Ok(unsigned.signed(&signature.map_err(Error::System)??))
     }
 
@@ -125,9 +124,13 @@ impl RolesAnywhere {
         Error::TimedOut { host: self.endpoint.host(), waited: deadline.allowed() }
     }
 
+    fn opening(&self) -> MutexGuard<'_, Option<Opening>> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn client(&self) -> Result<&Client, Error> {
         let opened = || async {
-            let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let opening = self.opening().take();
             match opening {
                 Some(opening) => opening.client().await,
                 None => Err(Error::Roots { reason: "they could not be read before".to_owned() }),

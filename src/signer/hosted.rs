@@ -17,7 +17,7 @@ pub mod list;
 mod process;
 mod several;
 
-use process::Host;
+use process::{Host, Standby};
 
 /// How long one function may take where several modules are asked: one that hangs must not cost
 /// those who do not even use it the whole time.
@@ -157,6 +157,7 @@ fn ask<T: Send>(
     request: &(dyn Fn() -> Request + Sync),
     take: impl Fn(Reply) -> Option<T> + Sync,
 ) -> Result<(Host, T), Error> {
+    let standby = Mutex::new(Some(Standby::start(settings)));
     let modules = modules::to_ask(settings, uri)?;
     let put = |host: &mut Host| match host.ask(&request())? {
         Reply::Hidden => Ok(Answer::Hidden),
@@ -165,7 +166,9 @@ fn ask<T: Send>(
     let call = if modules.len() == 1 { process::CALL } else { ONE_OF_SEVERAL };
     let first = |module: &PathBuf| -> Result<Asked<T>, Error> {
         let (pin, value) = pin_sources(uri, settings);
-        let mut host = Host::start(module, settings, call, pin, value)?;
+        let started = standby.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let started = started.unwrap_or_else(|| Standby::start(settings))?;
+        let mut host = Host::open(started, module, settings, call, pin, value)?;
         let answer = put(&mut host)?;
         Ok(Asked { host, answer })
     };

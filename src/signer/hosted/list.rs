@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
 use crate::key::uri::TokenFilter;
-use crate::signer::hosted::process::{self, Host};
+use crate::signer::hosted::process::{self, Host, Standby};
 use crate::signer::{Error, Settings, modules};
 use crate::wire::{Failure, FilePath, PinSources, Reply, Request, list};
 
@@ -83,7 +83,7 @@ fn ask(
     let settings = Settings { deadline: Deadline::after(time), ..settings.clone() };
     let pin =
         PinSources { value: false, file: pin_file.map(FilePath), last_try: settings.last_try };
-    let mut host = Host::start(module, &settings, time, pin, None)?;
+    let mut host = Host::open(Standby::start(&settings)?, module, &settings, time, pin, None)?;
     match host.ask(&Request::List(unlock.map(Box::new)))? {
         Reply::Listed(listed) => Ok(listed),
         _ => Err(process::out_of_order()),

@@ -31,6 +31,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What a host does before it calls the first function of a module.
 const START: &str = "its start";
 
+/// A host's process that has been told nothing yet: it starts while we look what to tell it.
+pub(super) struct Standby(Option<Child>);
+
 /// A running host.
 pub(super) struct Host {
     child: Child,
@@ -47,17 +50,34 @@ pub(super) struct Host {
     pub(super) asked_a_person: bool,
 }
 
+impl Standby {
+    pub(super) fn start(settings: &Settings) -> Result<Self, Error> {
+        spawn(settings.debug).map(|child| Self(Some(child)))
+    }
+}
+
+/// It has loaded nothing and holds nothing: there is nothing that it would have to end in order.
+impl Drop for Standby {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Host {
-    /// Starts a host and tells it which module to load; what comes of that is seen at the first
-    /// question, which need not wait for it.
-    pub(super) fn start(
+    /// Tells a host which module to load; what comes of that is seen at the first question, which
+    /// need not wait for it.
+    pub(super) fn open(
+        mut standby: Standby,
         module: &Path,
         settings: &Settings,
         call: Duration,
         pin: PinSources,
         value: Option<&Secret>,
     ) -> Result<Self, Error> {
-        let mut child = spawn(settings.debug)?;
+        let mut child = standby.0.take().ok_or_else(out_of_order)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(out_of_order());
         };
