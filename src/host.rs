@@ -211,8 +211,8 @@ impl<'a> Host<'a> {
             return Ok(None);
         }
         let (token, key) = (device.token(), device.key());
-        let warning = etiquette::warning(state.tries);
-        let request = PinRequest { token: &token, key: &key, warning };
+        let tries = state.tries;
+        let request = PinRequest { token: &token, key: &key, caller: None, tries, why: None };
         if !session.sources.need_a_person() && !device.is_not_the_keys_token() {
             return session.sources.pin(&request, &Nobody).map(Some);
         }

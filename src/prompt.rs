@@ -1,8 +1,11 @@
-//! The human edge of a device host: where a PIN comes from, who is asked for it, and when nothing
-//! may be tried. People are reached through the controlling terminal: stdin, stdout and stderr
-//! belong to the SDK that started us.
+//! The human edge of a device host: where a PIN comes from, who is asked for it, what they are told,
+//! and when nothing may be tried. People are reached through the controlling terminal, a pinentry
+//! or an askpass program: stdin, stdout and stderr belong to the SDK that started us.
+
+use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::wire::failure::Tries;
 
 pub mod etiquette;
 mod source;
@@ -11,34 +14,108 @@ mod terminal;
 pub use source::{Pin, Sources};
 pub use terminal::Terminal;
 
-/// Whom a PIN is asked of.
+/// Who can be asked for a PIN, and told what is waited for.
 pub trait Prompt {
-    /// Asks for the PIN of a token. `None` when there is nobody to ask, at once.
+    /// Asks for the PIN of a token.
     ///
     /// # Errors
-    /// [`Cancelled`] when the person gives up.
-    fn pin(&self, request: &PinRequest<'_>) -> Result<Option<Secret>, Cancelled>;
+    /// When the person gives up, when there is nobody, at once, or when the way to them is broken.
+    fn pin(&self, request: &PinRequest<'_>) -> Result<Secret, NoPin>;
+
+    /// Shows what is waited for, and takes it away again once that is over: `waiting` is asked
+    /// again and again, passes at most the time that it is given, and says whether to go on.
+    fn notify(&self, notice: &Notice<'_>, waiting: &mut dyn FnMut(Duration) -> bool);
+
+    /// Whether there is a person.
+    fn interactive(&self) -> bool;
 }
 
 /// What a person must know to answer.
 pub struct PinRequest<'a> {
     /// The token's label.
     pub token: &'a str,
-    /// The key that wants to sign, as a URI; empty when only the token is known.
+    /// The key that is to sign, as a URI; empty where only the token is looked at.
     pub key: &'a str,
-    /// A warning about the tries left, or nothing.
-    pub warning: Option<&'a str>,
+    /// The program that wants it, such as `aws (process 4242)`.
+    pub caller: Option<&'a str>,
+    /// What the token says about the tries that are left.
+    pub tries: Tries,
+    /// Why it is asked although it was answered before, or although a PIN is configured.
+    pub why: Option<&'a str>,
 }
 
-/// The person gave no PIN.
+impl PinRequest<'_> {
+    /// What stands before the question, a line each.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let caller = self.caller.map_or_else(|| "keyanchor".to_owned(), plain);
+        let wish = match self.key {
+            "" => format!("{caller} wants to see what is on token '{}'", plain(self.token)),
+            key => format!("{caller} wants to sign with {}", plain(key)),
+        };
+        let tries = etiquette::tries_left(self.tries, self.why.is_some());
+        let state: Vec<_> =
+            self.why.map(plain).into_iter().chain(tries.map(str::to_owned)).collect();
+        let state = Some(state.join("; ")).filter(|state| !state.is_empty());
+        [wish].into_iter().chain(state).collect()
+    }
+
+    /// The question itself, without a blank at its end.
+    #[must_use]
+    pub fn question(&self) -> String {
+        format!("PIN for token '{}':", plain(self.token))
+    }
+}
+
+/// What a person is waited for, other than a PIN that is typed here.
+pub enum Notice<'a> {
+    /// Put in the token of that name.
+    Insert(&'a str),
+    /// Touch it.
+    Touch(&'a str),
+    /// Type the PIN on its own keys.
+    Type(&'a str),
+}
+
+impl Notice<'_> {
+    /// What they are told, on one line.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Insert(token) => format!("insert {}", plain(token)),
+            Self::Touch(token) => format!("touch {}", plain(token)),
+            Self::Type(token) => format!("type the PIN on the reader of {}", plain(token)),
+        }
+    }
+}
+
+/// Why there is no PIN.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Cancelled;
+pub enum NoPin {
+    /// The person gave up, or nobody waits for the answer any more.
+    Cancelled,
+    /// There is nobody to ask.
+    Nobody,
+    /// A program that was to ask cannot: which, and why.
+    Unusable(String),
+}
 
 /// Nobody to ask: what runs without a terminal.
 pub struct Nobody;
 
 impl Prompt for Nobody {
-    fn pin(&self, _: &PinRequest<'_>) -> Result<Option<Secret>, Cancelled> {
-        Ok(None)
+    fn pin(&self, _: &PinRequest<'_>) -> Result<Secret, NoPin> {
+        Err(NoPin::Nobody)
     }
+
+    fn notify(&self, _: &Notice<'_>, _: &mut dyn FnMut(Duration) -> bool) {}
+
+    fn interactive(&self) -> bool {
+        false
+    }
+}
+
+/// Labels come from a token, names from a process: no control byte of theirs reaches a person.
+fn plain(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

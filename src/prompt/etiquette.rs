@@ -31,13 +31,17 @@ pub fn may_try(token: &str, state: PinState, last_try: bool) -> Result<(), Failu
     }
 }
 
-/// What a person should know before typing.
+/// What a person is told about the tries that are left; `asked_again` where they know that something
+/// was wrong.
 #[must_use]
-pub fn warning(tries: Tries) -> Option<&'static str> {
+pub fn tries_left(tries: Tries, asked_again: bool) -> Option<&'static str> {
     match tries {
+        Tries::Few if asked_again => Some("few tries are left"),
         Tries::Few => Some("a wrong PIN was entered before; few tries are left"),
+        Tries::None => Some("it is locked now"),
         Tries::One => Some("this is the last try: a wrong PIN locks the token"),
-        Tries::None | Tries::Unknown => None,
+        Tries::Unknown if asked_again => Some("the token does not say how many tries are left"),
+        Tries::Unknown => None,
     }
 }
 

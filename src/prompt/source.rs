@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::paths;
-use crate::prompt::{PinRequest, Prompt};
+use crate::prompt::{NoPin, PinRequest, Prompt};
 use crate::secret::Secret;
 use crate::wire::Failure;
 
@@ -47,9 +47,11 @@ impl Sources {
             let unusable = |reason| Failure::PinSource { token: token(), reason };
             (from_file(file).map_err(unusable)?, file.display().to_string())
         } else {
-            let answer =
-                prompt.pin(request).map_err(|_| Failure::PinCancelled { token: token() })?;
-            let secret = answer.ok_or_else(|| Failure::NoTerminal { token: token() })?;
+            let secret = prompt.pin(request).map_err(|none| match none {
+                NoPin::Cancelled => Failure::PinCancelled { token: token() },
+                NoPin::Nobody => Failure::NoTerminal { token: token() },
+                NoPin::Unusable(reason) => Failure::PinSource { token: token(), reason },
+            })?;
             (secret, "the terminal".to_owned())
         };
         check(&secret).map_err(|reason| Failure::PinSource {
@@ -82,9 +84,11 @@ fn check(pin: &Secret) -> Result<(), &'static str> {
 mod tests {
     use super::*;
     use crate::prompt::Nobody;
+    use crate::wire::failure::Tries;
     use std::os::unix::fs::PermissionsExt;
 
-    const REQUEST: PinRequest<'_> = PinRequest { token: "lab", key: "", warning: None };
+    const REQUEST: PinRequest<'_> =
+        PinRequest { token: "lab", key: "", caller: None, tries: Tries::Unknown, why: None };
 
     fn from(content: &[u8], mode: u32) -> Result<Pin, Failure> {
         let file = tempfile::NamedTempFile::new().expect("file");

@@ -5,13 +5,14 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use zeroize::Zeroizing;
 
 use crate::lock::Lock;
-use crate::prompt::{Cancelled, PinRequest, Prompt};
+use crate::prompt::{NoPin, Notice, PinRequest, Prompt};
 use crate::secret::Secret;
 
 /// Longest line that is taken, in bytes.
@@ -43,8 +44,8 @@ impl Terminal {
 
     /// One question at a time on a terminal: two would share the keys that are typed, and each
     /// would take the other's silence for the terminal's own state. Waits as long as the caller does.
-    fn turn(&self) -> Result<Lock, Cancelled> {
-        let session = termios::tcgetsid(&self.tty).map_err(|_| Cancelled)?;
+    fn turn(&self) -> Result<Lock, NoPin> {
+        let session = termios::tcgetsid(&self.tty).map_err(|_| NoPin::Cancelled)?;
         let name = format!("terminal-{}", session.as_raw_nonzero());
         let lock = Lock::take(&name, &mut |pause| {
             let mut waited = [PollFd::new(&self.caller, PollFlags::empty())];
@@ -52,7 +53,7 @@ impl Terminal {
             poll(&mut waited, Some(&pause)).is_ok_and(|gone| gone == 0)
         });
         // Without a safe folder the token's lock has failed already.
-        lock.map_err(|_| Cancelled)?.ok_or(Cancelled)
+        lock.map_err(|_| NoPin::Cancelled)?.ok_or(NoPin::Cancelled)
     }
 
     /// How many rows a text takes: a long line is folded at the terminal's width.
@@ -82,20 +83,20 @@ impl Terminal {
         Some(byte[0])
     }
 
-    fn line(&self) -> Result<Secret, Cancelled> {
+    fn line(&self) -> Result<Secret, NoPin> {
         // Reserved in one piece: a buffer that grows would leave copies behind.
         let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
         loop {
-            match self.next_byte().ok_or(Cancelled)? {
+            match self.next_byte().ok_or(NoPin::Cancelled)? {
                 b'\r' | b'\n' => break,
-                END_OF_TEXT | END_OF_TRANSMISSION => return Err(Cancelled),
+                END_OF_TEXT | END_OF_TRANSMISSION => return Err(NoPin::Cancelled),
                 BACKSPACE | DELETE => drop_character(&mut line),
                 LINE_KILL => line.clear(),
                 byte if line.len() < LONGEST => line.push(byte),
                 _ => {}
             }
         }
-        let text = str::from_utf8(&line).map_err(|_| Cancelled)?;
+        let text = str::from_utf8(&line).map_err(|_| NoPin::Cancelled)?;
         Ok(Secret::new(text.to_owned()))
     }
 }
@@ -106,32 +107,31 @@ fn drop_character(line: &mut Vec<u8>) {
 }
 
 impl Prompt for Terminal {
-    fn pin(&self, request: &PinRequest<'_>) -> Result<Option<Secret>, Cancelled> {
+    fn pin(&self, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
         let _turn = self.turn()?;
-        let quiet = Quiet::on(&self.tty).ok_or(Cancelled)?;
+        let quiet = Quiet::on(&self.tty).ok_or(NoPin::Cancelled)?;
         let question = question(request);
-        (&self.tty).write_all(question.as_bytes()).map_err(|_| Cancelled)?;
+        (&self.tty).write_all(question.as_bytes()).map_err(|_| NoPin::Cancelled)?;
         let answer = self.line();
         // Back to the start of the first row, and everything below it erased.
         let up = self.rows(&question) - 1;
         let up = if up == 0 { String::new() } else { format!("\x1b[{up}A") };
         let erased = (&self.tty).write_all(format!("\r{up}\x1b[J").as_bytes());
         drop(quiet);
-        erased.map_err(|_| Cancelled)?;
-        answer.map(Some)
+        erased.map_err(|_| NoPin::Cancelled)?;
+        answer
+    }
+
+    fn notify(&self, _: &Notice<'_>, _: &mut dyn FnMut(Duration) -> bool) {}
+
+    fn interactive(&self) -> bool {
+        true
     }
 }
 
 fn question(request: &PinRequest<'_>) -> String {
-    let warning = request.warning.map_or(String::new(), |warning| format!("{}\n", plain(warning)));
-    let key =
-        if request.key.is_empty() { String::new() } else { format!(" ({})", plain(request.key)) };
-    format!("{warning}PIN for token '{}'{key}: ", plain(request.token))
-}
-
-/// Labels come from a token: no control byte of theirs reaches the terminal.
-fn plain(text: &str) -> String {
-    text.chars().take(100).map(|c| if c.is_control() { '?' } else { c }).collect()
+    let told: String = request.told().iter().map(|line| format!("keyanchor: {line}\n")).collect();
+    format!("{told}{} ", request.question())
 }
 
 /// The terminal without echo, line editing and signals, until it is dropped.

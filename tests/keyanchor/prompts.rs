@@ -79,7 +79,8 @@ fn stream(lab: &Lab, name: &str) -> String {
 fn a_person_is_asked_on_the_terminal_and_the_question_is_erased() {
     let lab = lab();
     let mut terminal = Terminal::start(&lab);
-    terminal.wait_for("PIN for token 'lab' (pkcs11:token=lab;object=laptop;id=%01): ");
+    terminal.wait_for("keyanchor wants to sign with pkcs11:token=lab;object=laptop;id=%01");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in(&format!("9\x7f{}\n", SoftHsm::PIN));
     let shown = terminal.finish();
     assert!(shown.contains("\x1b[J") && shown.contains("code=0"), "{shown:?}");
@@ -95,17 +96,17 @@ fn a_question_that_is_folded_is_erased_as_a_whole() {
     let lab = lab();
     let narrow = |program: &str| format!("stty cols 40; {program}; echo code=$?");
     let mut terminal = Terminal::start_with(&lab, narrow);
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in(&format!("{}\n", SoftHsm::PIN));
     let shown = terminal.finish();
-    assert!(shown.contains("\r\x1b[1A\x1b[J") && shown.contains("code=0"), "{shown:?}");
+    assert!(shown.contains("\r\x1b[2A\x1b[J") && shown.contains("code=0"), "{shown:?}");
 }
 
 #[test]
 fn ctrl_c_gives_up_and_leaves_the_terminal_as_it_was() {
     let lab = lab();
     let mut terminal = Terminal::start(&lab);
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in("12\x03");
     let shown = terminal.finish();
     assert!(
@@ -124,7 +125,7 @@ fn ended(lab: &Lab, code: i32) -> Ended {
 fn a_typed_pin_that_cannot_be_one_is_not_sent() {
     let lab = lab();
     let mut terminal = Terminal::start(&lab);
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in("1\n");
     assert!(terminal.finish().contains("code=4"));
     check("pin-typed-that-cannot-be-one", &lab, &ended(&lab, 4));
@@ -135,7 +136,7 @@ fn a_typed_pin_that_cannot_be_one_is_not_sent() {
 fn a_terminal_that_hangs_up_ends_the_run() {
     let lab = lab();
     let mut terminal = Terminal::start(&lab);
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.script.kill().expect("script runs");
     terminal.script.wait().expect("script ends");
     let folder = lab.hsm.dir().display().to_string();
@@ -167,13 +168,13 @@ fn a_person_who_does_not_answer_is_given_up_before_the_sdk_gives_up() {
 fn a_wrong_pin_is_sent_once_and_the_next_person_is_warned() {
     let lab = lab();
     let mut terminal = Terminal::start(&lab);
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in("000000\n");
     assert!(terminal.finish().contains("code=4"));
     assert!(stream(&lab, "stderr").contains("the PIN is from the terminal; few tries are left"));
     let mut terminal = Terminal::start(&lab);
     terminal.wait_for("a wrong PIN was entered before; few tries are left");
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in(&format!("{}\n", SoftHsm::PIN));
     assert!(terminal.finish().contains("code=0"));
 }
@@ -187,7 +188,7 @@ fn two_questions_on_one_terminal_wait_for_each_other() {
     };
     let mut terminal = Terminal::start_with(&lab, both);
     for _ in 0..2 {
-        terminal.wait_for("): ");
+        terminal.wait_for("PIN for token 'lab': ");
         terminal.shown.clear();
         for key in SoftHsm::PIN.chars() {
             // As slowly as a person, so that two readers would share the keys.
@@ -225,7 +226,7 @@ fn a_person_is_not_asked_again_when_the_session_is_lost() {
         format!("{program} --pkcs11-lib '{module}'; echo code=$?")
     };
     let mut terminal = Terminal::start_in(&lab, lost, fault.command_env());
-    terminal.wait_for("): ");
+    terminal.wait_for("PIN for token 'lab': ");
     terminal.type_in(&format!("{}\n", SoftHsm::PIN));
     let shown = terminal.finish();
     assert!(shown.contains("code=0"), "{shown:?}: {}", stream(&lab, "stderr"));
