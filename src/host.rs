@@ -3,25 +3,29 @@
 //! is gone after five seconds at the latest.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
-use sha2::{Digest, Sha256};
 
-use crate::deadline::Deadline;
 use crate::device::pkcs11::{Device, Found};
+use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
-use crate::lock::Lock;
 use crate::paths;
-use crate::prompt::{Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
+use crate::prompt::etiquette::{Etiquette, Waiting};
+use crate::prompt::{Notice, bell};
 use crate::wire::frame::{self, Frame};
 use crate::wire::list::Listed;
 use crate::wire::outbox::Outbox;
-use crate::wire::{Bytes, Failure, Notice, Open, Reply, Request, VERSION};
+use crate::wire::{self, Bytes, Failure, Open, PinRules, Reply, Request, VERSION};
+
+mod doors;
+mod token_lock;
+
+use doors::{Signature, Token};
+use token_lock::TokenLock;
 
 /// How long a device call may go on after the main program has gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -79,20 +83,6 @@ fn end() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
-/// One lock a module: SoftHSM's files and many a card break when two programs use them at once. It
-/// is the host's, so that a killed front frees nothing that its host still uses.
-fn token_lock(module: &Path, patience: Duration) -> Result<Lock, Failure> {
-    let hash = Sha256::digest(module.as_os_str().as_encoded_bytes());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let deadline = Deadline::after(patience);
-    let lock = Lock::take(&format!("pkcs11-{hash}"), &mut |pause| {
-        thread::sleep(pause.min(deadline.left()));
-        !deadline.passed()
-    });
-    let lock = lock.map_err(|error| Failure::Lock { reason: error.to_string() })?;
-    lock.ok_or_else(|| Failure::Busy { module: module.display().to_string() })
-}
-
 struct Host<'a> {
     outbox: &'a Outbox,
     device: Option<Device<'a>>,
@@ -101,22 +91,20 @@ struct Host<'a> {
 
 /// What came with [`Open`].
 struct Session {
-    module: PathBuf,
-    patience: Duration,
-    sources: Sources,
-    last_try: bool,
+    etiquette: Etiquette,
     /// Not held while a person types, nor after a signature.
-    lock: Option<Lock>,
+    lock: TokenLock,
 }
 
 impl<'a> Host<'a> {
     fn answer(&mut self, frame: Frame, frames: &mut impl Read) -> Result<Reply, Failure> {
         let Frame::Message(json) = frame else { return Err(Failure::Protocol) };
         if let Some(session) = &mut self.session {
-            session.lock_again()?;
+            session.lock.take_again()?;
         }
         match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
             Request::Open(open) => self.open(open, frames),
+            Request::Insert(token) => Ok(self.wait_for(&token)),
             Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
                 Found::Visible(selected) => Reply::Selected(selected),
                 Found::Hidden => Reply::Hidden,
@@ -128,12 +116,10 @@ impl<'a> Host<'a> {
             Request::List(unlock) => self.list(unlock.as_deref()).map(Reply::Listed),
             Request::Unlock => self.unlock().map(|()| Reply::Unlocked),
             Request::Sign { scheme, message } => {
-                self.unlock()?;
-                let last_try = self.session.as_ref().is_some_and(|session| session.last_try);
-                let signature = self.device()?.sign(scheme, &message.0, last_try)?;
+                let signature = self.sign(scheme, &message.0)?;
                 if let Some(session) = &mut self.session {
                     // Others may use the token while the cloud answers; we rarely sign again.
-                    session.lock = None;
+                    session.lock.give_up();
                 }
                 Ok(Reply::Signature(Bytes(signature)))
             }
@@ -145,7 +131,7 @@ impl<'a> Host<'a> {
     }
 
     fn open(&mut self, open: Open, frames: &mut impl Read) -> Result<Reply, Failure> {
-        let value = if open.pin.value {
+        let value = if matches!(open.pin.source, Some(wire::PinSource::Value)) {
             let Ok(Some(Frame::Secret(value))) = frame::read(frames) else {
                 return Err(Failure::Protocol);
             };
@@ -153,17 +139,11 @@ impl<'a> Host<'a> {
         } else {
             None
         };
-        let patience = Duration::from_millis(open.patience);
+        let etiquette = Etiquette::new(open.pin, value);
         let module = open.module.0;
-        let lock = token_lock(&module, patience)?;
+        let lock = TokenLock::take(module.clone(), Duration::from_millis(open.patience))?;
         self.device = Some(Device::open(&module, open.init_args, self.outbox)?);
-        self.session = Some(Session {
-            module,
-            patience,
-            sources: Sources { value, file: open.pin.file.map(|file| file.0) },
-            last_try: open.pin.last_try,
-            lock: Some(lock),
-        });
+        self.session = Some(Session { etiquette, lock });
         Ok(Reply::Opened)
     }
 
@@ -174,74 +154,78 @@ impl<'a> Host<'a> {
         self.device()?.list_unlocked()
     }
 
-    /// Logs in, if a token wants that: its state is read, then one PIN is sent, once. A key that
-    /// wants a PIN with its signature only gets it then.
+    /// Logs in, if a token wants that.
     fn unlock(&mut self) -> Result<(), Failure> {
         let device = self.device.as_mut().ok_or(Failure::Protocol)?;
-        if device.wants_login() {
-            let pin = self.pin()?;
-            let device = self.device.as_mut().ok_or(Failure::Protocol)?;
-            let own_pad = pin.is_none();
-            if own_pad {
-                self.outbox.send(&Reply::Notice(Notice::Waiting));
-            }
-            let answer = device.unlock(pin);
-            if own_pad {
-                self.outbox.send(&Reply::Notice(Notice::Resumed));
-            }
-            return answer;
+        let Session { etiquette, lock } = self.session.as_mut().ok_or(Failure::Protocol)?;
+        if !device.wants_login() {
+            return Ok(());
         }
-        if device.has_key() && device.wants_pin_to_sign()? {
-            let pin = self.pin()?;
-            if let (Some(device), Some(pin)) = (&mut self.device, pin) {
-                device.keep_pin(pin);
-            }
+        if !device.has_its_own_pad() {
+            return etiquette.open(&mut Token(device), &mut waiting(self.outbox, lock));
         }
-        Ok(())
+        etiquette.may_try(&mut Token(device))?;
+        let token = format!("token '{}'", device.token());
+        let notice = Notice::Type(&token);
+        bell::ring(self.outbox, &|| etiquette.person(), &notice, || device.unlock(None))
     }
 
-    /// The PIN from its source, once the token's state allows to send one; none where it is typed
-    /// on the device. A PIN that was configured for the key's token is never for another.
-    fn pin(&mut self) -> Result<Option<Pin>, Failure> {
+    /// One signature, for which some keys want a PIN: that of the token, if it was sent already.
+    fn sign(&mut self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.unlock()?;
         let device = self.device.as_mut().ok_or(Failure::Protocol)?;
-        let session = self.session.as_mut().ok_or(Failure::Protocol)?;
-        let state = device.pin_state()?;
-        etiquette::may_try(&device.token(), state, session.last_try)?;
-        if device.has_its_own_pad() {
-            return Ok(None);
+        let Session { etiquette, lock } = self.session.as_mut().ok_or(Failure::Protocol)?;
+        let (wants_pin, last_try) = (device.wants_pin_to_sign()?, etiquette.last_try());
+        let (touch, pad) = (device.may_want_a_touch(), device.has_its_own_pad());
+        let token = format!("token '{}'", device.token());
+        let mut door = Signature { device, scheme, message, last_try, made: Vec::new() };
+        if wants_pin {
+            etiquette.open(&mut door, &mut waiting(self.outbox, lock))?;
+            return Ok(door.made);
         }
-        let (token, key) = (device.token(), device.key());
-        let tries = state.tries;
-        let request = PinRequest { token: &token, key: &key, caller: None, tries, why: None };
-        if !session.sources.need_a_person() && !device.is_not_the_keys_token() {
-            return session.sources.pin(&request, &Nobody).map(Some);
+        let notice = match (pad, touch) {
+            (true, _) => Some(Notice::Type(&token)),
+            (false, true) => Some(Notice::Touch(&token)),
+            (false, false) => None,
+        };
+        let made = match notice {
+            None => door.make(),
+            Some(notice) => {
+                bell::ring(self.outbox, &|| etiquette.person(), &notice, || door.make())
+            }
+        };
+        if let Err(failure) = made {
+            let refused =
+                matches!(failure, Failure::PinWrong { .. } | Failure::PinLocked { sent: Some(_), .. });
+            if !refused {
+                return Err(failure);
+            }
+            etiquette.second_pin(&mut door, failure, &mut waiting(self.outbox, lock))?;
         }
-        let pin = session.ask(&request, self.outbox)?;
-        etiquette::may_try(&token, device.pin_state()?, session.last_try)?;
-        Ok(Some(pin))
+        Ok(door.made)
+    }
+
+    /// Tells a person what to put in, until the main program wants no more. Nothing is open here.
+    fn wait_for(&self, token: &str) -> Reply {
+        let etiquette = Etiquette::new(PinRules::default(), None);
+        let stdin = io::stdin();
+        bell::ring(self.outbox, &|| etiquette.person(), &Notice::Insert(token), || {
+            let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];
+            while matches!(poll(&mut hung_up, None), Err(rustix::io::Errno::INTR)) {}
+        });
+        Reply::Notice(wire::Notice::Resumed)
     }
 }
 
-impl Session {
-    /// Asks the person, who may take their time: others may use the token meanwhile.
-    fn ask(&mut self, request: &PinRequest<'_>, outbox: &Outbox) -> Result<Pin, Failure> {
-        let prompt: Box<dyn Prompt> = match Terminal::open() {
-            Some(terminal) => Box::new(terminal),
-            None => Box::new(Nobody),
-        };
-        self.lock = None;
-        outbox.send(&Reply::Notice(Notice::Waiting));
-        let pin = Sources::default().pin(request, &*prompt);
-        outbox.send(&Reply::Notice(Notice::Resumed));
-        let pin = pin?;
-        self.lock_again()?;
-        Ok(pin)
-    }
-
-    fn lock_again(&mut self) -> Result<(), Failure> {
-        if self.lock.is_none() {
-            self.lock = Some(token_lock(&self.module, self.patience)?);
+/// The token is given up while somebody else is waited for.
+fn waiting<'l>(outbox: &'l Outbox, lock: &'l mut TokenLock) -> Box<Waiting<'l>> {
+    Box::new(|begins| {
+        if begins {
+            lock.give_up();
+            outbox.send(&Reply::Notice(wire::Notice::Waiting));
+            return Ok(());
         }
-        Ok(())
-    }
+        outbox.send(&Reply::Notice(wire::Notice::Resumed));
+        lock.take_again()
+    })
 }

@@ -22,6 +22,7 @@ pub mod lock;
 pub mod output;
 pub mod paths;
 pub mod prompt;
+pub mod refusals;
 pub mod secret;
 pub mod signer;
 pub mod timing;

@@ -2,11 +2,12 @@
 //! that becomes code, or a file that holds a secret. Linux calls stay here.
 
 use std::fs::{self, DirBuilder, File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Why a file or folder is not used. The text says what is wrong with it, the path is its own.
@@ -38,7 +39,34 @@ pub enum Error {
     },
 }
 
+/// Which file it was, and in which state: once it is written to or replaced, it has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    device: u64,
+    inode: u64,
+    /// When it was written to, in nanoseconds since 1970.
+    modified: i128,
+}
+
+impl Mark {
+    fn of(metadata: &Metadata) -> Self {
+        let nanoseconds = i128::from(metadata.mtime()) * 1_000_000_000;
+        let modified = nanoseconds + i128::from(metadata.mtime_nsec());
+        Self { device: metadata.dev(), inode: metadata.ino(), modified }
+    }
+}
+
 impl Error {
+    /// What is wrong with it, without its path.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::Io { source, .. } => reason(source),
+            Self::Unsafe { reason, .. } => (*reason).to_owned(),
+            Self::TooLarge { limit, .. } => format!("larger than {limit} bytes"),
+        }
+    }
+
     /// The file or folder that is the trouble.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -82,7 +110,7 @@ pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// When it cannot be read, is too large, or is not kept from other users.
-pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn read_secret(path: &Path, limit: u64) -> Result<(Zeroizing<Vec<u8>>, Mark), Error> {
     let (file, metadata) = open(path)?;
     if !owned_by_root_or_us(&metadata) {
         return Err(not_safe(path, "belongs to another user"));
@@ -94,7 +122,7 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error>
     let room = usize::try_from(limit + 1).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     read_into(&mut bytes, file, path, limit)?;
-    Ok(bytes)
+    Ok((bytes, Mark::of(&metadata)))
 }
 
 /// Reads a file that anybody may see.
@@ -179,6 +207,25 @@ fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {
         return Err(not_safe(&path, "others can enter it; its mode must be 0700"));
     }
     Ok(path)
+}
+
+/// Writes a file of our own into a private folder: who reads it sees the old content or the new.
+///
+/// # Errors
+/// When it cannot be written; then the old content is still there.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+    let written = file.and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    });
+    written.map_err(|source| {
+        let _ = fs::remove_file(&unfinished);
+        io_error(path, source)
+    })
 }
 
 fn is_ours(folder: &Path) -> bool {

@@ -7,11 +7,15 @@ use std::time::Duration;
 use crate::secret::Secret;
 use crate::wire::failure::Tries;
 
+pub mod bell;
+mod caller;
 pub mod etiquette;
+pub mod person;
+mod program;
 mod source;
 mod terminal;
 
-pub use source::{Pin, Sources};
+pub use source::{Pin, Source};
 pub use terminal::Terminal;
 
 /// Who can be asked for a PIN, and told what is waited for.

@@ -33,6 +33,8 @@ pub enum Request {
     /// Say what is on all tokens, without a login; or, after a login, on the one that is named.
     /// Answered by [`Reply::Listed`].
     List(Option<Box<TokenFilter>>),
+    /// Tell a person to put this token in, until stdin ends. Not answered; nothing need be open.
+    Insert(String),
     /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
     Unlock,
     /// Sign with the selected key, after logging in where that is needed. Answered by
@@ -54,19 +56,47 @@ pub struct Open {
     pub init_args: Option<String>,
     /// How long to wait for other processes that use the same module, in milliseconds.
     pub patience: u64,
-    /// The sources of the PIN.
-    pub pin: PinSources,
+    /// Where the PIN is.
+    pub pin: PinRules,
 }
 
-/// Where a PIN may come from, in this order. The PIN itself is never in a message.
-#[derive(Default, Serialize, Deserialize)]
-pub struct PinSources {
-    /// A `pin-value` from the URI: a frame of its own follows this message.
-    pub value: bool,
-    /// A file: `pin-source` of the URI, else `KEYANCHOR_PIN_FILE`.
-    pub file: Option<FilePath>,
+/// Where a PIN may come from, and what may be done with it. The PIN itself is never in a message.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PinRules {
+    /// Where it is; a person is asked where that is not said.
+    pub source: Option<PinSource>,
+    /// Nobody may be asked.
+    pub no_prompt: bool,
     /// Whether the token may be logged in to when a wrong PIN would lock it.
     pub last_try: bool,
+    /// A key that wants a PIN with each signature gets the token's, and nobody is asked for another.
+    pub reuse: bool,
+}
+
+/// A place that holds a PIN.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum PinSource {
+    /// The output of a program: its absolute path, and its arguments.
+    Command(Vec<String>),
+    /// A file of that name in `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential=).
+    Credential(String),
+    /// An inherited file descriptor.
+    Descriptor(u32),
+    /// An environment variable.
+    Environment(String),
+    /// A file.
+    File(FilePath),
+    /// `pin-value` of the URI: a frame of its own follows the message.
+    Value,
+}
+
+impl PinSource {
+    /// Whether reading it may take its time: a program may ask a person, and a pipe waits for
+    /// whoever writes to it. Nor can it be read twice at no cost.
+    #[must_use]
+    pub fn may_take_long(&self) -> bool {
+        matches!(self, Self::Command(_) | Self::Descriptor(_))
+    }
 }
 
 /// Which private key.

@@ -12,6 +12,7 @@ use crate::key::PublicKey;
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
+use crate::wire::failure::Origin;
 use crate::wire::outbox::Outbox;
 use crate::wire::{Bytes, Failure, Select, Selected, Wanted};
 
@@ -49,7 +50,7 @@ struct Attached {
     /// The PIN that opened it, for keys that want it again with each signature.
     pin: Option<AuthPin>,
     /// Where that PIN came from, for messages.
-    origin: String,
+    origin: Origin,
     logged_in: bool,
 }
 
@@ -98,10 +99,16 @@ impl<'a> Device<'a> {
         self.login_target().map_or_else(String::new, |a| a.token.label())
     }
 
-    /// Whether a key has been selected.
+    /// Its label, and what tells it from others of that label.
     #[must_use]
-    pub fn has_key(&self) -> bool {
-        self.key.is_some()
+    pub fn token_name(&self) -> Vec<String> {
+        self.login_target().map_or_else(Vec::new, |a| a.token.whole_name())
+    }
+
+    /// Whether that token is of a kind that may wait for a touch before it signs.
+    #[must_use]
+    pub fn may_want_a_touch(&self) -> bool {
+        self.login_target().is_some_and(|a| quirks::may_want_a_touch(&a.token.info))
     }
 
     /// The URI of the selected key; empty before it is known.
@@ -161,7 +168,7 @@ impl<'a> Device<'a> {
         let open = || self.module.context.open_ro_session(token.slot);
         let open = || self.module.call("C_OpenSession", &token.name(), open);
         let session = self.module.again(open)?;
-        let (token, origin) = (token.clone(), String::new());
+        let (token, origin) = (token.clone(), Origin::Typed);
         self.attached.push(Attached { token, session, pin: None, origin, logged_in: false });
         Ok(self.attached.len() - 1)
     }

@@ -1,8 +1,18 @@
-//! PIN etiquette: when a PIN may be sent at all. The token's own state is read first; a locked
-//! token is left alone, and its last try is used only by one who asked for it by name.
+//! PIN etiquette: when a PIN may be sent, whose it is, and when a person is asked again. The token's
+//! own state is read before each attempt; a locked token is left alone, and its last try is used
+//! only by one who asked for it by name. A PIN that was refused is not sent again, by any run.
 
-use crate::wire::Failure;
-use crate::wire::failure::Tries;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::prompt::source::{self, Marked};
+use crate::prompt::{NoPin, Pin, PinRequest, Prompt, Source, caller, person};
+use crate::refusals::Refusals;
+use crate::secret::Secret;
+use crate::wire::failure::{Origin, Tries};
+use crate::wire::{Failure, PinRules};
+
+/// How often a person is asked in one run.
+const QUESTIONS: u32 = 3;
 
 /// What a token says about its user PIN, read immediately before a login.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +23,290 @@ pub struct PinState {
     pub initialised: bool,
 }
 
+/// What a PIN opens: a token, or a key for one signature.
+pub trait Door {
+    /// The token's label, then what tells it from others of that label.
+    fn token(&self) -> Vec<String>;
+
+    /// The key that is to sign, as a URI; empty where only the token is looked at.
+    fn key(&self) -> String;
+
+    /// Whether a PIN that was configured is for this token.
+    fn takes_what_is_configured(&self) -> bool;
+
+    /// What the token says now.
+    ///
+    /// # Errors
+    /// When it is gone.
+    fn state(&mut self) -> Result<PinState, Failure>;
+
+    /// Sends one PIN, once.
+    ///
+    /// # Errors
+    /// When it is refused, or the token could never take it.
+    fn enter(&mut self, pin: Pin) -> Result<(), Failure>;
+}
+
+/// Whoever is waited for may take their time: called with `true` before and with `false` after, so
+/// that others may use the token meanwhile.
+pub type Waiting<'a> = dyn FnMut(bool) -> Result<(), Failure> + 'a;
+
+/// One run's behaviour towards PINs and people.
+pub struct Etiquette {
+    configured: Option<Source>,
+    rules: PinRules,
+    last: Option<Attempt>,
+    /// What was typed and refused in this run, by a hash whose key nobody knows.
+    refused: Vec<u64>,
+    hash: RandomState,
+}
+
+/// The PIN that was sent last.
+enum Attempt {
+    /// It was configured: in this file, or elsewhere.
+    Stored(Marked),
+    /// It was typed, and this is its hash.
+    Typed(u64),
+}
+
+impl Etiquette {
+    /// By those rules; `value` is the `pin-value`, where they name it.
+    #[must_use]
+    pub fn new(mut rules: PinRules, value: Option<Secret>) -> Self {
+        let configured = rules.source.take().map(|place| Source::new(place, value));
+        Self { configured, rules, last: None, refused: Vec::new(), hash: RandomState::new() }
+    }
+
+    /// Whether a token's last try may be used.
+    #[must_use]
+    pub fn last_try(&self) -> bool {
+        self.rules.last_try
+    }
+
+    /// Who can be asked, and told what is waited for.
+    #[must_use]
+    pub fn person(&self) -> Box<dyn Prompt> {
+        let variable = self.configured.as_ref().and_then(Source::variable);
+        person::reach(self.rules.no_prompt, &variable.map(str::to_owned).into_iter().collect::<Vec<_>>())
+    }
+
+    /// Whether one attempt may be made now, without any PIN.
+    ///
+    /// # Errors
+    /// As [`may_try`].
+    pub fn may_try(&self, door: &mut dyn Door) -> Result<Tries, Failure> {
+        let state = door.state()?;
+        may_try(&label(door), state, self.rules.last_try).map(|()| state.tries)
+    }
+
+    /// Opens a door with a PIN: with the one that is configured, sent once and not again once it was
+    /// refused; else with that of a person, who is asked again while tries are left.
+    ///
+    /// # Errors
+    /// When no PIN is to be had, none may be sent, or the last one was refused.
+    pub fn open(&mut self, door: &mut dyn Door, waiting: &mut Waiting<'_>) -> Result<(), Failure> {
+        self.may_try(door)?;
+        if !door.takes_what_is_configured() {
+            return self.ask(door, None, waiting);
+        }
+        let Some(configured) = &mut self.configured else { return self.ask(door, None, waiting) };
+        match stored(configured, door, waiting)? {
+            Stored::Good(pin, file) => self.send_stored(door, pin, file),
+            Stored::Refused(failure) if self.person().interactive() => {
+                let why = format!("the PIN in {} was refused before", configured_name(&failure));
+                self.ask(door, Some(why), waiting)
+            }
+            Stored::Refused(failure) => Err(failure),
+        }
+    }
+
+    /// The PIN that opened the token was refused for the key's own login, and that is remembered. It
+    /// is not the end where the key has a PIN of its own, and a person can tell it.
+    ///
+    /// # Errors
+    /// The refusal itself where it is.
+    pub fn second_pin(
+        &mut self,
+        door: &mut dyn Door,
+        refused: Failure,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<(), Failure> {
+        self.note(door, &refused);
+        let may = matches!(&refused, Failure::PinWrong { tries, .. } if self.remain(*tries));
+        if !may || self.rules.reuse || !self.person().interactive() {
+            return Err(refused);
+        }
+        let why = "the key wants a PIN of its own with each signature; the token's was refused";
+        self.ask(door, Some(why.to_owned()), waiting)
+    }
+
+    fn send_stored(
+        &mut self,
+        door: &mut dyn Door,
+        pin: Pin,
+        file: Marked,
+    ) -> Result<(), Failure> {
+        // Another process may have used up a try while this PIN was waited for.
+        self.may_try(door)?;
+        self.last = Some(Attempt::Stored(file));
+        let answer = door.enter(pin);
+        answer.inspect_err(|failure| self.note(door, failure))
+    }
+
+    /// Remembers that a PIN was refused: across runs if it was configured, and in this run if it was
+    /// typed.
+    fn note(&mut self, door: &dyn Door, failure: &Failure) {
+        if !matches!(failure, Failure::PinWrong { .. } | Failure::PinLocked { sent: Some(_), .. }) {
+            return;
+        }
+        match &self.last {
+            None => {}
+            Some(Attempt::Typed(hash)) => self.refused.push(*hash),
+            Some(Attempt::Stored(file)) => {
+                let file = file.as_ref().map(|(path, mark)| (path.as_path(), *mark));
+                // Where this cannot be written down the refusal itself is still the news.
+                let _ = Refusals::of(&door.token()).map(|mut refusals| refusals.add(file));
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        door: &mut dyn Door,
+        mut why: Option<String>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<(), Failure> {
+        for left in (0..QUESTIONS).rev() {
+            let tries = self.may_try(door)?;
+            let secret = self.question(door, tries, why.as_deref(), waiting)?;
+            match self.send_typed(door, secret) {
+                Ok(()) => {
+                    // What cannot be read here is an error where a stored PIN is to be sent.
+                    let _ = Refusals::of(&door.token()).map(|mut all| all.forget_all_but_files());
+                    return Ok(());
+                }
+                Err(Failure::PinSource { reason, .. }) if left > 0 => why = Some(reason),
+                Err(wrong @ Failure::PinWrong { tries, .. }) if left > 0 && self.remain(tries) => {
+                    self.note(door, &wrong);
+                    why = Some("wrong PIN".to_owned());
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(Failure::Protocol)
+    }
+
+    /// The question, for which the token is given up.
+    fn question(
+        &self,
+        door: &dyn Door,
+        tries: Tries,
+        why: Option<&str>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Secret, Failure> {
+        let (token, key) = (label(door), door.key());
+        let caller = caller::name();
+        let request =
+            PinRequest { token: &token, key: &key, caller: caller.as_deref(), tries, why };
+        let person = self.person();
+        if !person.interactive() {
+            return Err(Failure::NoTerminal { token, prompts: !self.rules.no_prompt });
+        }
+        waiting(true)?;
+        let answer = person.pin(&request);
+        waiting(false)?;
+        answer.map_err(|none| match none {
+            NoPin::Cancelled => Failure::PinCancelled { token },
+            NoPin::Nobody => Failure::NoTerminal { token, prompts: !self.rules.no_prompt },
+            NoPin::Unusable(reason) => Failure::Asker { token, reason },
+        })
+    }
+
+    fn send_typed(&mut self, door: &mut dyn Door, secret: Secret) -> Result<(), Failure> {
+        let hash = self.hash.hash_one(secret.expose());
+        let cannot = |reason: &str| Failure::PinSource {
+            token: label(door),
+            origin: Origin::Typed,
+            reason: reason.to_owned(),
+        };
+        source::check(secret.expose()).map_err(cannot)?;
+        if self.refused.contains(&hash) {
+            return Err(cannot("this PIN was refused a moment ago, and was not sent again"));
+        }
+        self.may_try(door)?;
+        self.last = Some(Attempt::Typed(hash));
+        door.enter(Pin { secret, origin: Origin::Typed })
+    }
+
+    /// Whether another try may be made after a wrong PIN.
+    fn remain(&self, tries: Tries) -> bool {
+        match tries {
+            Tries::None => false,
+            Tries::One => self.rules.last_try,
+            Tries::Few | Tries::Unknown => true,
+        }
+    }
+}
+
+/// A PIN that is configured, unless the token has refused it before.
+enum Stored {
+    Good(Pin, Marked),
+    Refused(Failure),
+}
+
+/// Reads the configured PIN. Of what is not a file it is known without reading it that it was
+/// refused; of a file only when it has been read, since it may be another one by then.
+fn stored(
+    source: &mut Source,
+    door: &dyn Door,
+    waiting: &mut Waiting<'_>,
+) -> Result<Stored, Failure> {
+    let (token, origin) = (label(door), source.origin());
+    let refusals = || {
+        let refusals = Refusals::of(&door.token());
+        refusals.map_err(|error| Failure::Lock { reason: error.to_string() })
+    };
+    let before = |refused| Failure::PinRefusedBefore {
+        token: token.clone(),
+        origin: origin.clone(),
+        refused,
+    };
+    if !origin.is_a_file()
+        && let Some(refused) = refusals()?.refused(None)
+    {
+        return Ok(Stored::Refused(before(refused)));
+    }
+    let read = if source.may_take_long() {
+        waiting(true)?;
+        let read = source.read();
+        waiting(false)?;
+        read
+    } else {
+        source.read()
+    };
+    let (secret, file) = read.map_err(|reason| Failure::PinSource {
+        token: token.clone(),
+        origin: origin.clone(),
+        reason,
+    })?;
+    // Asked once more: others may have sent the same one while this one was waited for.
+    if let Some(refused) = refusals()?.refused(file.as_ref().map(|(_, mark)| mark)) {
+        return Ok(Stored::Refused(before(refused)));
+    }
+    Ok(Stored::Good(Pin { secret, origin }, file))
+}
+
+fn configured_name(failure: &Failure) -> String {
+    match failure {
+        Failure::PinRefusedBefore { origin, .. } => origin.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn label(door: &dyn Door) -> String {
+    door.token().into_iter().next().unwrap_or_default()
+}
+
 /// Whether one PIN may be sent now.
 ///
 /// # Errors
@@ -21,12 +315,9 @@ pub struct PinState {
 pub fn may_try(token: &str, state: PinState, last_try: bool) -> Result<(), Failure> {
     let token = token.to_owned();
     match state.tries {
-        Tries::None => Err(Failure::PinLocked { token }),
+        Tries::None => Err(Failure::PinLocked { token, sent: None }),
         Tries::One if !last_try => Err(Failure::PinAtLastTry { token }),
-        _ if !state.initialised => {
-            let reason = "the token has no user PIN yet".to_owned();
-            Err(Failure::PinSource { token, reason })
-        }
+        _ if !state.initialised => Err(Failure::NoPinSet { token }),
         Tries::One | Tries::Few | Tries::Unknown => Ok(()),
     }
 }
@@ -42,33 +333,5 @@ pub fn tries_left(tries: Tries, asked_again: bool) -> Option<&'static str> {
         Tries::One => Some("this is the last try: a wrong PIN locks the token"),
         Tries::Unknown if asked_again => Some("the token does not say how many tries are left"),
         Tries::Unknown => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(tries: Tries, last_try: bool) -> Result<(), Failure> {
-        may_try("lab", PinState { tries, initialised: true }, last_try)
-    }
-
-    #[test]
-    fn a_locked_pin_is_never_tried() {
-        assert!(matches!(verdict(Tries::None, false), Err(Failure::PinLocked { .. })));
-        assert!(matches!(verdict(Tries::None, true), Err(Failure::PinLocked { .. })));
-    }
-
-    #[test]
-    fn the_last_try_is_used_only_by_name() {
-        assert!(matches!(verdict(Tries::One, false), Err(Failure::PinAtLastTry { .. })));
-        assert!(verdict(Tries::One, true).is_ok());
-    }
-
-    #[test]
-    fn a_token_without_a_user_pin_is_left_alone() {
-        let state = PinState { tries: Tries::Unknown, initialised: false };
-        assert!(matches!(may_try("lab", state, false), Err(Failure::PinSource { .. })));
-        assert!(verdict(Tries::Unknown, false).is_ok() && verdict(Tries::Few, false).is_ok());
     }
 }

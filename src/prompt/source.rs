@@ -1,78 +1,172 @@
-//! Where a PIN comes from: what the user configured, else a person. The PIN is read as late as it
-//! can be, and checked here for what no token would take.
+//! A PIN that was configured: where it is, and how it is read, as late as can be. What no token
+//! would take is found here. What a source holds is never in a message; nor is the name of a
+//! variable, because some write the PIN there.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use crate::paths;
-use crate::prompt::{NoPin, PinRequest, Prompt};
+use zeroize::Zeroizing;
+
+use crate::paths::{self, Mark};
+use crate::prompt::program::Program;
 use crate::secret::Secret;
-use crate::wire::Failure;
+use crate::wire::PinSource;
+use crate::wire::failure::Origin;
 
 /// Longest PIN that is sent, in bytes; HSMs that take passwords allow up to 255.
 const LONGEST: usize = 255;
 
-/// The sources that the user allowed, the first of which counts.
-#[derive(Default)]
-pub struct Sources {
-    /// `pin-value` of the URI.
-    pub value: Option<Secret>,
-    /// `pin-source` of the URI, else `KEYANCHOR_PIN_FILE`.
-    pub file: Option<PathBuf>,
+/// Most that is read of a source, in bytes: enough to tell a long PIN from a file of another kind.
+const MOST: usize = 1024;
+
+/// The place of a PIN.
+pub struct Source {
+    place: PinSource,
+    /// `pin-value`, until it is given out.
+    value: Option<Secret>,
+    /// The file descriptor, opened anew: programs that are started inherit no such file.
+    open: Option<Result<File, String>>,
 }
 
 /// A PIN, and where it came from.
 pub struct Pin {
     /// The PIN.
     pub secret: Secret,
-    /// For messages: `pin-value`, a path, or `the terminal`.
-    pub origin: String,
+    /// For messages.
+    pub origin: Origin,
 }
 
-impl Sources {
-    /// Whether a person has to be asked.
+/// The file of a PIN, so that a change can be seen.
+pub type Marked = Option<(PathBuf, Mark)>;
+
+impl Source {
+    /// The place that the main program names, and `value` where that is the URI itself.
     #[must_use]
-    pub fn need_a_person(&self) -> bool {
-        self.value.is_none() && self.file.is_none()
+    pub fn new(place: PinSource, value: Option<Secret>) -> Self {
+        let open = match place {
+            PinSource::Descriptor(number) => Some(reopened(number)),
+            _ => None,
+        };
+        Self { place, value, open }
     }
 
-    /// The PIN from the source that counts. A `pin-value` is given out once.
+    /// For messages.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        match &self.place {
+            PinSource::Command(words) => {
+                Origin::Command(words.first().cloned().unwrap_or_default())
+            }
+            PinSource::Credential(name) => Origin::Credential(name.clone()),
+            PinSource::Descriptor(number) => Origin::Descriptor(*number),
+            PinSource::Environment(_) => Origin::Variable,
+            PinSource::File(path) => Origin::File(path.0.display().to_string()),
+            PinSource::Value => Origin::Value,
+        }
+    }
+
+    /// Whether a person or a program may be waited for.
+    #[must_use]
+    pub fn may_take_long(&self) -> bool {
+        self.place.may_take_long()
+    }
+
+    /// The variable that holds the PIN: no program that is started need see it.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match &self.place {
+            PinSource::Environment(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Reads the PIN. What is not a file may be read once only.
     ///
     /// # Errors
-    /// When the source cannot be read, holds nothing usable, or there is nobody to ask.
-    pub fn pin(&mut self, request: &PinRequest<'_>, prompt: &dyn Prompt) -> Result<Pin, Failure> {
-        let token = || request.token.to_owned();
-        let (secret, origin) = if let Some(value) = self.value.take() {
-            (value, "pin-value".to_owned())
-        } else if let Some(file) = &self.file {
-            let unusable = |reason| Failure::PinSource { token: token(), reason };
-            (from_file(file).map_err(unusable)?, file.display().to_string())
-        } else {
-            let secret = prompt.pin(request).map_err(|none| match none {
-                NoPin::Cancelled => Failure::PinCancelled { token: token() },
-                NoPin::Nobody => Failure::NoTerminal { token: token() },
-                NoPin::Unusable(reason) => Failure::PinSource { token: token(), reason },
-            })?;
-            (secret, "the terminal".to_owned())
+    /// When there is none, or what is there cannot be one.
+    pub fn read(&mut self) -> Result<(Secret, Marked), String> {
+        let (bytes, file) = match &self.place {
+            PinSource::Command(words) => (from_program(words)?, None),
+            PinSource::Credential(name) => from_file(credential(name)?)?,
+            PinSource::Descriptor(_) => (from_descriptor(self.open.take())?, None),
+            PinSource::Environment(name) => (from_variable(std::env::var_os(name))?, None),
+            PinSource::File(path) => from_file(path.0.clone())?,
+            PinSource::Value => {
+                let value = self.value.take().ok_or("it was read before")?;
+                check(value.expose())?;
+                return Ok((value, None));
+            }
         };
-        check(&secret).map_err(|reason| Failure::PinSource {
-            token: token(),
-            reason: format!("{origin}: {reason}"),
-        })?;
-        Ok(Pin { secret, origin })
+        // Descriptors, credentials and files end with a line break as editors and `echo` write it.
+        Ok((pin_in(bytes)?, file))
+    }
+}
+
+/// systemd sets the folder for a service, and nobody else can read there.
+fn credential(name: &str) -> Result<PathBuf, String> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    let folder = folder.ok_or("CREDENTIALS_DIRECTORY is not set: this is no service of systemd's")?;
+    Ok(Path::new(&folder).join(name))
+}
+
+fn from_file(path: PathBuf) -> Result<(Zeroizing<Vec<u8>>, Marked), String> {
+    let (bytes, mark) = paths::read_secret(&path, MOST as u64).map_err(|error| error.why())?;
+    Ok((bytes, Some((path, mark))))
+}
+
+/// The file behind an inherited descriptor, opened once more so that it is ours to close. The
+/// inherited one is closed: what we start later must not have it.
+fn reopened(number: u32) -> Result<File, String> {
+    let file = File::open(format!("/proc/self/fd/{number}"));
+    if let Ok(number) = i32::try_from(number) {
+        // Where it was not open, that is said by the other call.
+        let _ = nix::unistd::close(number);
+    }
+    file.map_err(|error| paths::reason(&error))
+}
+
+fn from_descriptor(
+    file: Option<Result<File, String>>,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let file = file.ok_or("it was read before")??;
+    // Reserved in one piece: a buffer that grows would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 1));
+    file.take(MOST as u64 + 1).read_to_end(&mut bytes).map_err(|error| paths::reason(&error))?;
+    Ok(bytes)
+}
+
+fn from_variable(value: Option<OsString>) -> Result<Zeroizing<Vec<u8>>, String> {
+    let value = value.ok_or("there is no such variable")?;
+    Ok(Zeroizing::new(value.into_encoded_bytes()))
+}
+
+fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut program = Program::start(words, &[])?;
+    let output = program.read_to_end(MOST)?;
+    match program.status() {
+        Some(status) if status.success() => Ok(output),
+        Some(status) => Err(format!("it ended with {status}")),
+        None => Err("it did not end".to_owned()),
     }
 }
 
 /// The first line break at the end is not part of the PIN (RFC 7512 §7 and editors).
-fn from_file(path: &std::path::Path) -> Result<Secret, String> {
-    let bytes = paths::read_secret(path, 1024).map_err(|error| error.to_string())?;
-    let text = str::from_utf8(&bytes).map_err(|_| format!("{}: not UTF-8 text", path.display()))?;
+fn pin_in(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, String> {
+    let text = str::from_utf8(&bytes).map_err(|_| "the PIN is not UTF-8 text")?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
+    check(text)?;
     Ok(Secret::new(text.to_owned()))
 }
 
-fn check(pin: &Secret) -> Result<(), &'static str> {
-    match pin.expose() {
+/// Whether a token could take it at all.
+///
+/// # Errors
+/// When it is empty, too long, or holds what nobody can type.
+pub(super) fn check(pin: &str) -> Result<(), &'static str> {
+    match pin {
         "" => Err("the PIN is empty"),
         pin if pin.len() > LONGEST => Err("the PIN is longer than 255 bytes"),
         pin if pin.chars().any(char::is_control) => Err("the PIN holds a control character"),
@@ -83,28 +177,22 @@ fn check(pin: &Secret) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::Nobody;
-    use crate::wire::failure::Tries;
+    use crate::wire::FilePath;
     use std::os::unix::fs::PermissionsExt;
 
-    const REQUEST: PinRequest<'_> =
-        PinRequest { token: "lab", key: "", caller: None, tries: Tries::Unknown, why: None };
-
-    fn from(content: &[u8], mode: u32) -> Result<Pin, Failure> {
+    fn from(content: &[u8], mode: u32) -> Result<String, String> {
         let file = tempfile::NamedTempFile::new().expect("file");
         std::fs::write(file.path(), content).expect("write");
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode))
             .expect("chmod");
-        Sources { value: None, file: Some(file.path().into()) }.pin(&REQUEST, &Nobody)
+        let mut source = Source::new(PinSource::File(FilePath(file.path().into())), None);
+        source.read().map(|(pin, _)| pin.expose().to_owned())
     }
 
     #[test]
     fn one_line_break_at_the_end_of_a_file_is_not_part_of_the_pin() {
         for content in [b"1234".as_slice(), b"1234\n", b"1234\r\n"] {
-            assert_eq!(
-                from(content, 0o600).map(|pin| pin.secret.expose().to_owned()).unwrap_or_default(),
-                "1234"
-            );
+            assert_eq!(from(content, 0o600).as_deref(), Ok("1234"));
         }
         assert!(from(b"1234\n\n", 0o600).is_err());
     }
@@ -118,20 +206,36 @@ mod tests {
             (b"\xff", 0o600),
             (&[b'1'; 256], 0o600),
         ] {
-            assert!(matches!(from(content, mode), Err(Failure::PinSource { .. })), "{content:?}");
+            assert!(from(content, mode).is_err(), "{content:?}");
         }
     }
 
     #[test]
-    fn without_a_source_and_without_a_person_there_is_no_pin() {
-        let answer = Sources::default().pin(&REQUEST, &Nobody);
-        assert!(matches!(answer, Err(Failure::NoTerminal { .. })));
+    fn a_pin_value_is_given_out_once() {
+        let mut source = Source::new(PinSource::Value, Some(Secret::new("1234".into())));
+        assert!(source.read().is_ok());
+        assert!(source.read().is_err());
     }
 
     #[test]
-    fn a_pin_value_is_given_out_once() {
-        let mut sources = Sources { value: Some(Secret::new("1234".into())), file: None };
-        assert!(sources.pin(&REQUEST, &Nobody).is_ok());
-        assert!(sources.pin(&REQUEST, &Nobody).is_err());
+    fn a_descriptor_is_closed_for_all_that_is_started_later() {
+        let file = tempfile::tempfile().expect("file");
+        std::io::Write::write_all(&mut &file, b"1234\n").expect("write");
+        let number = std::os::fd::IntoRawFd::into_raw_fd(file);
+        let mut source = Source::new(PinSource::Descriptor(number.cast_unsigned()), None);
+        assert!(std::fs::metadata(format!("/proc/self/fd/{number}")).is_err(), "it is open still");
+        assert_eq!(source.read().map(|(pin, _)| pin.expose().to_owned()).as_deref(), Ok("1234"));
+        assert!(source.read().is_err());
+    }
+
+    #[test]
+    fn a_program_gives_the_pin_by_its_output_and_no_shell_is_there() {
+        let from = |words: &[&str]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            Source::new(PinSource::Command(words), None).read().map(|(pin, _)| pin.expose().to_owned())
+        };
+        assert_eq!(from(&["/bin/echo", "12;34", "$HOME"]).as_deref(), Ok("12;34 $HOME"));
+        assert!(from(&["/bin/false"]).is_err_and(|why| why.contains("exit status: 1")));
+        assert!(from(&["/no/such/program"]).is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong in a device host, as a value that crosses to the main program: each names its
 //! object, and none holds a secret. Exit codes and hints are the main program's affair.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A request that failed.
@@ -42,7 +44,7 @@ pub enum Failure {
         /// Why not.
         reason: String,
     },
-    /// A private directory for the lock is there, but not ours alone.
+    /// A private directory for locks and records is there, but not ours alone.
     #[error("the folder for locks is not safe")]
     Lock {
         /// Which, and why.
@@ -79,6 +81,22 @@ pub enum Failure {
     NoTerminal {
         /// The token's label.
         token: String,
+        /// Whether anybody may be asked at all.
+        prompts: bool,
+    },
+    /// The token has no PIN yet.
+    #[error("token '{token}' has no user PIN yet")]
+    NoPinSet {
+        /// The token's label.
+        token: String,
+    },
+    /// The program that was to ask for the PIN cannot.
+    #[error("nobody could be asked for the PIN of token '{token}'")]
+    Asker {
+        /// The token's label.
+        token: String,
+        /// Which program, and why not.
+        reason: String,
     },
     /// A wrong PIN would lock the token now.
     #[error("only one try is left for the PIN of token '{token}'")]
@@ -97,13 +115,28 @@ pub enum Failure {
     PinLocked {
         /// The token's label.
         token: String,
+        /// Where the PIN came from that was sent before the token said so; `None` where it had said
+        /// so itself, and nothing was sent.
+        sent: Option<Origin>,
+    },
+    /// The token has refused this PIN before, in this run or another, and it is the same still.
+    #[error("the PIN for token '{token}' was refused before, and is not sent again")]
+    PinRefusedBefore {
+        /// The token's label.
+        token: String,
+        /// Where it is.
+        origin: Origin,
+        /// When it was refused, in seconds since 1970.
+        refused: u64,
     },
     /// A PIN that cannot be one, or a source that cannot be read: nothing was tried.
     #[error("the PIN for token '{token}' cannot be used")]
     PinSource {
         /// The token's label.
         token: String,
-        /// Which source, and why not.
+        /// Where it is.
+        origin: Origin,
+        /// Why not.
         reason: String,
     },
     /// The token refused the PIN.
@@ -111,8 +144,8 @@ pub enum Failure {
     PinWrong {
         /// The token's label.
         token: String,
-        /// Where it came from: `pin-value`, a path, or `the terminal`.
-        origin: String,
+        /// Where it came from.
+        origin: Origin,
         /// What the token tells about the tries that are left.
         tries: Tries,
     },
@@ -136,6 +169,47 @@ pub enum Failure {
     /// A message that the host did not expect.
     #[error("the device host was asked for something out of order")]
     Protocol,
+}
+
+/// Where a PIN came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// `--pin-command`: the program, without its arguments.
+    Command(String),
+    /// `--pin-credential`: its name.
+    Credential(String),
+    /// `--pin-fd`: its number.
+    Descriptor(u32),
+    /// A file, by its path.
+    File(String),
+    /// A person, who was asked.
+    Typed,
+    /// `pin-value`
+    Value,
+    /// `--pin-env`, without the name: some write the PIN there.
+    Variable,
+}
+
+impl Origin {
+    /// Whether a change of it can be seen.
+    #[must_use]
+    pub fn is_a_file(&self) -> bool {
+        matches!(self, Self::Credential(_) | Self::File(_))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(program) => write!(f, "the program {program}"),
+            Self::Credential(name) => write!(f, "the credential {name}"),
+            Self::Descriptor(number) => write!(f, "file descriptor {number}"),
+            Self::File(path) => write!(f, "{path}"),
+            Self::Typed => write!(f, "the keyboard"),
+            Self::Value => write!(f, "pin-value"),
+            Self::Variable => write!(f, "the variable of --pin-env"),
+        }
+    }
 }
 
 /// How many tries a token says are left: PKCS#11 has flags for it, and no number.

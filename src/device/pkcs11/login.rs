@@ -7,7 +7,8 @@ use crate::device::pkcs11::{
     Attached, AuthPin, Device, Error, Failure, Pin, PinState, RvError, UserType,
 };
 use crate::prompt::etiquette;
-use crate::wire::failure::Tries;
+use crate::secret::Secret;
+use crate::wire::failure::{Origin, Tries};
 
 impl Device<'_> {
     /// What the token says now about its PIN.
@@ -27,20 +28,25 @@ impl Device<'_> {
     /// When the token refuses the PIN, or could never take it.
     pub fn unlock(&mut self, pin: Option<Pin>) -> Result<(), Failure> {
         let place = self.login_place();
-        let attached = self.attached.get(place).ok_or(Failure::Protocol)?;
-        let info = &attached.token.info;
-        let (pin, origin) = pin.map_or((None, String::new()), |pin| (Some(pin.secret), pin.origin));
-        if let Some(pin) = &pin
-            && !quirks::takes_pins_of(info, pin.expose().len())
-        {
-            let reason = format!(
-                "{origin}: the token takes PINs of {} to {} bytes",
-                info.min_pin_length(),
-                info.max_pin_length()
-            );
-            return Err(Failure::PinSource { token: attached.token.label(), reason });
+        let Some(Pin { secret, origin }) = pin else {
+            return self.log_in(place, None, Origin::Typed);
+        };
+        self.fits(place, &secret, &origin)?;
+        self.log_in(place, Some(AuthPin::new(secret.expose().into())), origin)
+    }
+
+    /// Whether the token could take such a PIN at all.
+    fn fits(&self, place: usize, pin: &Secret, origin: &Origin) -> Result<(), Failure> {
+        let token = &self.attached.get(place).ok_or(Failure::Protocol)?.token;
+        if quirks::takes_pins_of(&token.info, pin.expose().len()) {
+            return Ok(());
         }
-        self.log_in(place, pin.map(|pin| AuthPin::new(pin.expose().into())), origin)
+        let (least, most) = (token.info.min_pin_length(), token.info.max_pin_length());
+        Err(Failure::PinSource {
+            token: token.label(),
+            origin: origin.clone(),
+            reason: format!("the token takes PINs of {least} to {most} bytes"),
+        })
     }
 
     /// One C_Login for the token at that place, which remembers the PIN.
@@ -48,11 +54,11 @@ impl Device<'_> {
         &mut self,
         place: usize,
         pin: Option<AuthPin>,
-        origin: String,
+        origin: Origin,
     ) -> Result<(), Failure> {
         let attached = self.attached.get(place).ok_or(Failure::Protocol)?;
         let answer = login(&self.module, attached, UserType::User, pin.as_ref());
-        answer.or_else(|refused| self.explain(refused, origin.clone()))?;
+        answer.or_else(|refused| self.explain(place, refused, origin.clone()))?;
         self.hidden = None;
         let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
         attached.logged_in = true;
@@ -62,52 +68,51 @@ impl Device<'_> {
     }
 
     /// A refused PIN is told as such, with what the token says now.
-    fn explain(&mut self, refused: Refused, origin: String) -> Result<(), Failure> {
-        let token = self.token();
+    fn explain(&mut self, place: usize, refused: Refused, origin: Origin) -> Result<(), Failure> {
+        let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
+        let token = attached.token.label();
         // It was not locked a moment ago: this PIN has used up the last try.
-        let last = self.login_target().is_some_and(|a| a.token.tries() == Tries::One);
+        let last = attached.token.tries() == Tries::One;
         Err(match refused {
             Refused::Other(failure) => failure,
             Refused::Locked if last => Failure::PinWrong { token, origin, tries: Tries::None },
-            Refused::Locked => Failure::PinLocked { token },
+            Refused::Locked => Failure::PinLocked { token, sent: Some(origin) },
             Refused::Wrong => {
-                let tries = self.pin_state().map_or(Tries::Unknown, |state| state.tries);
+                let state = self.module.pin_state(&mut attached.token);
+                let tries = state.map_or(Tries::Unknown, |state| state.tries);
                 Failure::PinWrong { token, origin, tries }
             }
         })
     }
 
-    /// Keeps a PIN for the logins that a key wants with each signature, on a token that wants no
-    /// other.
-    pub fn keep_pin(&mut self, pin: Pin) {
+    /// Keeps a PIN for the login that a key wants with each signature.
+    ///
+    /// # Errors
+    /// When the token could never take it.
+    pub fn keep_pin(&mut self, pin: Pin) -> Result<(), Failure> {
         let place = self.login_place();
-        if let Some(attached) = self.attached.get_mut(place) {
-            attached.pin = Some(AuthPin::new(pin.secret.expose().into()));
-            attached.origin = pin.origin;
-        }
+        self.fits(place, &pin.secret, &pin.origin)?;
+        let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
+        attached.pin = Some(AuthPin::new(pin.secret.expose().into()));
+        attached.origin = pin.origin;
+        Ok(())
     }
 
     /// The login that an always-authenticate key wants between C_SignInit and C_Sign, with the PIN
-    /// that opened the token (PKCS#11 v2.40 §11.6, CKU_CONTEXT_SPECIFIC). Its state is read again
-    /// first; without a PIN, and without a pad to type one on, nothing is tried.
+    /// that opened the token (PKCS#11 v2.40 §11.6, CKU_CONTEXT_SPECIFIC) or the one that is kept for
+    /// it. The token's state is read again first; without a PIN, and without a pad to type one on,
+    /// nothing is tried.
     pub(super) fn context_login(&mut self, place: usize, last_try: bool) -> Result<(), Failure> {
         let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
         let token = attached.token.label();
         etiquette::may_try(&token, self.module.pin_state(&mut attached.token)?, last_try)?;
         if attached.pin.is_none() && !attached.token.info.protected_authentication_path() {
-            return Err(Failure::NoTerminal { token });
+            return Err(Failure::NoTerminal { token, prompts: true });
         }
         let answer =
             login(&self.module, attached, UserType::ContextSpecific, attached.pin.as_ref());
         let origin = attached.origin.clone();
-        answer.map_err(|refused| match refused {
-            Refused::Other(failure) => failure,
-            Refused::Locked if attached.token.tries() == Tries::One => {
-                Failure::PinWrong { token, origin, tries: Tries::None }
-            }
-            Refused::Locked => Failure::PinLocked { token },
-            Refused::Wrong => Failure::PinWrong { token, origin, tries: Tries::Unknown },
-        })
+        answer.or_else(|refused| self.explain(place, refused, origin))
     }
 }
 

@@ -197,6 +197,13 @@ impl Token {
         trimmed(self.info.label()).to_owned()
     }
 
+    /// Its label, and what tells it from others of that label.
+    pub(super) fn whole_name(&self) -> Vec<String> {
+        let info = &self.info;
+        let rest = [info.serial_number(), info.manufacturer_id(), info.model()];
+        std::iter::once(self.label()).chain(rest.map(|text| trimmed(text).to_owned())).collect()
+    }
+
     /// The token as a subject of messages.
     pub(super) fn name(&self) -> String {
         format!("token '{}'", self.label())

@@ -56,6 +56,13 @@ pub(super) fn is_wrong_pin(code: RvError) -> bool {
     matches!(code, RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange)
 }
 
+/// YubiKeys wait for a touch within C_Sign, if their key was made so, and PKCS#11 has no flag for it.
+/// Yubico's module says that the token is its own; OpenSC's, that it is a PIV card.
+pub(super) fn may_want_a_touch(info: &TokenInfo) -> bool {
+    let maker = info.manufacturer_id();
+    maker.starts_with("Yubico") || maker.starts_with("piv_II")
+}
+
 // --- objects ---
 
 /// The key of a certificate. YubiKeys hold attestations under the ids of their keys, which certify

@@ -1,0 +1,110 @@
+//! Who wants the PIN: the program that has started keyanchor, as the kernel knows it. What it says of
+//! itself is foreign text.
+
+use std::fs;
+use std::path::Path;
+
+/// How far up it is looked for: SDKs put a shell in between.
+const FARTHEST: usize = 4;
+
+/// Programs that only run what the next word names.
+const INTERPRETERS: [&str; 9] =
+    ["bun", "deno", "java", "node", "perl", "php", "pypy", "python", "ruby"];
+
+/// Those that start a command for another program.
+const SHELLS: [&str; 6] = ["ash", "bash", "busybox", "dash", "sh", "zsh"];
+
+/// `aws (process 4242)`: the program that has started the main program, which is our parent.
+#[must_use]
+pub fn name() -> Option<String> {
+    let main = rustix::process::getppid()?.as_raw_nonzero().get();
+    let mut process = parent(main)?;
+    for _ in 0..FARTHEST {
+        let words = words(process)?;
+        if !only_runs_a_command(&words) {
+            return Some(format!("{} (process {process})", called(&words)));
+        }
+        process = parent(process)?;
+    }
+    None
+}
+
+/// proc_pid_status(5): `PPid`; none above the first process.
+fn parent(process: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok().filter(|parent| *parent > 0)
+}
+
+/// Its command line, without what it is given: only the first words are ever shown.
+fn words(process: i32) -> Option<Vec<String>> {
+    let line = fs::read(format!("/proc/{process}/cmdline")).ok()?;
+    let words = line.split(|byte| *byte == 0).take(8);
+    let words: Vec<_> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    (!words.first()?.is_empty()).then_some(words)
+}
+
+/// `sh -c COMMAND`, as SDKs start what stands in a configuration file.
+fn only_runs_a_command(words: &[String]) -> bool {
+    let [program, rest @ ..] = words else { return false };
+    SHELLS.contains(&file_name(program)) && rest.first().is_some_and(|word| word == "-c")
+}
+
+/// The program's name; of a script, not that of what runs it.
+fn called(words: &[String]) -> &str {
+    let Some((program, rest)) = words.split_first() else { return "" };
+    let program = file_name(program);
+    let plain = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let script = rest.iter().find(|word| !word.starts_with('-') && !word.is_empty());
+    match script {
+        // `python -c TEXT` and `-m NAME` run no file.
+        Some(script) if INTERPRETERS.contains(&plain) && is_first(rest, script) => file_name(script),
+        _ => program,
+    }
+}
+
+/// Whether no option that takes the next word stands before it.
+fn is_first(rest: &[String], script: &str) -> bool {
+    rest.iter().take_while(|word| *word != script).all(|word| !["-c", "-e", "-m"].contains(&word.as_str()))
+}
+
+/// A login shell's name begins with a dash.
+fn file_name(path: &str) -> &str {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path);
+    name.trim_start_matches('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(words: &[&str]) -> String {
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        called(&words).to_owned()
+    }
+
+    #[test]
+    fn a_script_is_called_by_its_own_name() {
+        assert_eq!(named(&["/usr/bin/python3.11", "-s", "/usr/local/bin/aws", "s3", "ls"]), "aws");
+        assert_eq!(named(&["python3", "-c", "import boto3"]), "python3");
+        assert_eq!(named(&["python3", "-m", "awscli"]), "python3");
+        assert_eq!(named(&["/usr/bin/terraform", "plan"]), "terraform");
+        assert_eq!(named(&["-bash"]), "bash");
+        assert_eq!(named(&["node"]), "node");
+    }
+
+    #[test]
+    fn a_shell_between_is_not_the_caller() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert!(only_runs_a_command(&words(&["/bin/sh", "-c", "keyanchor …"])));
+        assert!(!only_runs_a_command(&words(&["-bash"])));
+        assert!(!only_runs_a_command(&words(&["bash", "deploy.sh"])));
+    }
+
+    #[test]
+    fn the_process_above_ours_has_a_name() {
+        let ours = i32::try_from(std::process::id()).expect("a process");
+        assert!(parent(ours).is_some_and(|parent| parent > 0));
+        assert!(words(ours).is_some_and(|words| !called(&words).is_empty()));
+    }
+}
