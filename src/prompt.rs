@@ -8,6 +8,7 @@ use crate::secret::Secret;
 use crate::wire::failure::Tries;
 
 pub mod etiquette;
+pub mod program;
 mod source;
 mod terminal;
 
