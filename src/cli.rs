@@ -15,6 +15,7 @@ pub mod explain;
 mod fault;
 pub mod list;
 mod log;
+pub mod pin;
 pub mod plan;
 mod usage;
 mod value;
@@ -39,6 +40,7 @@ enum Verb {
     CredentialProcess(Box<credential_process::Options>),
     Explain(Box<explain::Options>),
     List(Box<list::Options>),
+    Pin(pin::Options),
 }
 
 impl Cli {
@@ -57,6 +59,7 @@ impl Cli {
             Verb::CredentialProcess(options) => credential_process::run(*options),
             Verb::Explain(options) => explain::run(*options),
             Verb::List(options) => list::run(*options),
+            Verb::Pin(options) => pin::run(options),
         };
         aside::finish(LAST_THREADS);
         outcome

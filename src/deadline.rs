@@ -61,6 +61,12 @@ impl Deadline {
         *end = (*end + taken).min(latest);
     }
 
+    /// Puts the end off by a time that the user allowed on top, however long.
+    pub fn put_off(&self, allowed: Duration) {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        *end += allowed;
+    }
+
     fn end(&self) -> Instant {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }

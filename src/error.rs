@@ -5,12 +5,13 @@ use std::fmt;
 use std::io;
 
 use crate::wire::Failure;
-use crate::{exchange, identity, signer};
+use crate::{exchange, identity, paths, signer};
 
 mod call;
 mod cloud;
 mod device;
 mod pair;
+mod pin;
 mod tls;
 
 /// Longest text of a line, in bytes: three lines stay below 1 KiB.
@@ -34,6 +35,9 @@ pub enum Error {
     /// stdout was closed or full when an answer for people or programs was written.
     #[error("the answer could not be written to stdout")]
     Listing(io::Error),
+    /// The record of refused PINs.
+    #[error("what is remembered of refused PINs cannot be forgotten")]
+    Memory(paths::Error),
     /// stdout was closed or full.
     #[error("the credentials could not be written to stdout")]
     Output(io::Error),
@@ -96,6 +100,9 @@ impl Error {
             Self::Signer(error) => device::report(error),
             Self::Listing(error) | Self::Output(error) => {
                 Report::new(Class::Local, self).cause(crate::paths::reason(error))
+            }
+            Self::Memory(error) => {
+                Report::new(Class::Local, self).cause(error.to_string()).hint(pin::REMOVE)
             }
             Self::System(error) => Report::out_of_resources(error),
             Self::Usage(usage) => {

@@ -195,8 +195,10 @@ impl<'a> Host<'a> {
             }
         };
         if let Err(failure) = made {
-            let refused =
-                matches!(failure, Failure::PinWrong { .. } | Failure::PinLocked { sent: Some(_), .. });
+            let refused = matches!(
+                failure,
+                Failure::PinWrong { .. } | Failure::PinLocked { sent: Some(_), .. }
+            );
             if !refused {
                 return Err(failure);
             }

@@ -9,6 +9,7 @@ use crate::credentials::Credentials;
 pub mod explain;
 pub mod list;
 mod page;
+pub mod pin;
 pub mod process;
 
 /// Whether there is a stdout at all: to be asked before a signature is spent.

@@ -11,7 +11,7 @@ pub mod bell;
 mod caller;
 pub mod etiquette;
 pub mod person;
-mod program;
+pub mod program;
 mod source;
 mod terminal;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::certificate::Certificate;
 use crate::deadline::Deadline;
 use crate::key::public_key::{PublicKey, PublicKeyError, Scheme};
-use crate::wire::{Failure, Wanted};
+use crate::wire::{Failure, PinRules, Wanted};
 
 pub mod file;
 pub mod hosted;
@@ -51,10 +51,12 @@ pub struct Settings {
     pub init_args: Option<String>,
     /// `KEYANCHOR_PKCS11_LIB`
     pub default_module: Option<PathBuf>,
-    /// `KEYANCHOR_PIN_FILE`
+    /// `KEYANCHOR_PIN_FILE`, which counts where neither an option nor the URI says where the PIN is.
     pub pin_file: Option<PathBuf>,
-    /// `--use-last-try`
-    pub last_try: bool,
+    /// The options about the PIN.
+    pub pin: PinRules,
+    /// How long to wait for a token that is not there.
+    pub wait: Duration,
     /// What the host and its module write to stderr is shown.
     pub debug: bool,
     /// When all must be over.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
+use crate::cli::pin::PinOptions;
 use crate::cli::{colour, log, print, value};
 use crate::deadline::Deadline;
 use crate::error::{Error, Usage};
@@ -13,6 +14,7 @@ use crate::key::KeyRef;
 use crate::output::{self, list::Listing};
 use crate::signer::hosted::list::{self, Module};
 use crate::signer::{Settings, modules};
+use crate::wire::PinRules;
 
 mod files;
 mod tokens;
@@ -57,9 +59,8 @@ pub struct Options {
     /// Log in to tokens that hide their objects, and ask for the PIN
     #[arg(long)]
     login: bool,
-    /// Send the PIN even if a wrong one would lock the token
-    #[arg(long, requires = "login")]
-    use_last_try: bool,
+    #[command(flatten)]
+    pin: PinOptions,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -110,10 +111,24 @@ fn settings(options: &Options, time: Duration) -> Result<Settings, Usage> {
         init_args: init_args(options)?,
         default_module: environment("KEYANCHOR_PKCS11_LIB"),
         pin_file: environment("KEYANCHOR_PIN_FILE"),
-        last_try: options.use_last_try,
+        pin: rules(options)?,
+        wait: Duration::ZERO,
         debug: options.debug,
         deadline: Deadline::after(time),
     })
+}
+
+/// Where no login is asked for, an option about PINs is a mistake.
+fn rules(options: &Options) -> Result<PinRules, Usage> {
+    let rules = options.pin.rules()?;
+    if !options.login && (rules.source.is_some() || rules.last_try) {
+        return Err(value::wrong(
+            "an option about the PIN is given, and --login is not".to_owned(),
+            "without a login no PIN is sent".to_owned(),
+            "add --login, or leave the option out",
+        ));
+    }
+    Ok(rules)
 }
 
 /// What one module wants makes another fail.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::certificate::Certificate;
 use crate::cli::{value, warn};
@@ -80,7 +80,11 @@ impl Plan {
             module: options.pkcs11_lib,
             default_module,
             pin_file: environment("KEYANCHOR_PIN_FILE"),
-            last_try: options.use_last_try,
+            pin: options.pin.rules()?,
+            wait: options
+                .wait
+                .as_deref()
+                .map_or(Ok(Duration::ZERO), |text| value::duration("--wait", text))?,
             debug: options.debug,
             deadline,
         };

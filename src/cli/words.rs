@@ -34,7 +34,8 @@ impl Words {
     /// # Errors
     /// When an option is empty, is no text, or was given twice with different values.
     pub(super) fn read(words: Vec<OsString>, program: &Command) -> Result<Self, Usage> {
-        let verb = words.iter().skip(1).find_map(|word| program.find_subcommand(word));
+        let verbs = verbs(&words, program);
+        let verb = verbs.last().copied();
         let mut list = Vec::new();
         let mut seen: Vec<(&Id, Option<&OsStr>)> = Vec::new();
         let mut rest = words.as_slice();
@@ -50,9 +51,10 @@ impl Words {
             }
             rest = rest.get(words..).unwrap_or_default();
         }
-        let verb = verb.map(|verb| verb.get_name().to_owned());
-        let early =
-            verb.as_ref().is_some_and(|verb| list.get(1).is_some_and(|word| word != verb.as_str()));
+        let names: Vec<_> = verbs.iter().map(|verb| verb.get_name()).collect();
+        let first = names.first().zip(list.get(1));
+        let early = first.is_some_and(|(name, word)| word != name);
+        let verb = (!names.is_empty()).then(|| names.join(" "));
         Ok(Self { list, verb, early })
     }
 
@@ -70,6 +72,18 @@ impl Words {
     pub(super) fn were_continued(&self) -> bool {
         self.list.iter().any(|word| word == "\\" || word.as_bytes().starts_with(b"\n"))
     }
+}
+
+/// The command, and the command within it: `pin forget`.
+fn verbs<'a>(words: &[OsString], program: &'a Command) -> Vec<&'a Command> {
+    let (mut verbs, mut within) = (Vec::new(), program);
+    for word in words.iter().skip(1) {
+        if let Some(verb) = within.find_subcommand(word) {
+            verbs.push(verb);
+            within = verb;
+        }
+    }
+    verbs
 }
 
 /// The option that a word is, with its value, which may be the next word.
@@ -129,7 +143,10 @@ fn repeated(given: &Given<'_>, seen: &[(&Id, Option<&OsStr>)]) -> Result<bool, U
 /// Two values of an option, unless it is of a kind that may hold a PIN or a password.
 fn both(option: &Arg, first: Option<&OsStr>, second: Option<&OsStr>) -> String {
     let kinds = option.get_value_names().unwrap_or_default();
-    if kinds.iter().any(|kind| ["REF", "URI", "URL"].iter().any(|name| kind.contains(name))) {
+    let about_pin = option.get_id().as_str().starts_with("pin_");
+    if about_pin
+        || kinds.iter().any(|kind| ["REF", "URI", "URL"].iter().any(|name| kind.contains(name)))
+    {
         return "they are not shown, because either may hold a secret".to_owned();
     }
     let shown = |value: Option<&OsStr>| value.unwrap_or_default().display().to_string();

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::error::{Class, Report, call, listed};
+use crate::error::{Class, Report, call, listed, pin};
 use crate::signer::Error;
 use crate::wire::Failure;
-use crate::wire::failure::Tries;
 
 const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
 
@@ -76,9 +75,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Key { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("look at the token's objects with its own tool, or with pkcs11-tool --list-objects --login"),
-        Failure::Lock { reason } => Report::new(Class::Local, failure)
-            .cause(reason)
-            .hint("remove it, or name another folder with KEYANCHOR_RUNTIME_DIR"),
+        Failure::Lock { reason } => Report::new(Class::Local, failure).cause(reason).hint(pin::REMOVE),
         Failure::Module { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("give the path of a PKCS#11 module for this system with --pkcs11-lib"),
@@ -100,7 +97,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)
             .hint("reinstall keyanchor: all its programs must be of one version"),
-        _ => of_pin(failure),
+        _ => pin::report(failure),
     }
 }
 
@@ -116,35 +113,4 @@ fn of_tokens(failure: &Failure, present: &[String]) -> Report {
     report
         .cause(format!("{tokens}: {}", listed(&quoted)))
         .hint("insert the right token, or correct the URI; labels are compared exactly")
-}
-
-fn of_pin(failure: &Failure) -> Report {
-    let report = Report::new(Class::Pin, failure);
-    match failure {
-        Failure::NoTerminal { .. } => report
-            .cause("no PIN source is configured, and nobody can be asked here")
-            .hint("put the PIN into a file only you can read and add ?pin-source=/path to the URI, or set KEYANCHOR_PIN_FILE"),
-        Failure::PinAtLastTry { .. } => report
-            .cause("a wrong PIN would lock the token, so nothing was tried")
-            .hint("check the PIN, then run once with --use-last-try"),
-        Failure::PinCancelled { .. } => report.hint("run it again and type the PIN, or give it with pin-source"),
-        Failure::PinLocked { .. } => report.cause("no PIN opens it any more").hint(call::UNBLOCK),
-        Failure::PinSource { reason, .. } if reason.starts_with("the terminal") => {
-            report.cause(format!("{reason}; nothing was tried")).hint("run it again and type the PIN")
-        }
-        Failure::PinSource { reason, .. } => report
-            .cause(format!("{reason}; nothing was tried"))
-            .hint("the file holds the PIN and nothing else, and only you can read it (chmod 600)"),
-        Failure::PinWrong { origin, tries, .. } => {
-            let left = match tries {
-                Tries::Few => "few tries are left",
-                Tries::None => "it is locked now",
-                Tries::One => "one try is left",
-                Tries::Unknown => "the token does not say how many tries are left",
-            };
-            let hint = if *tries == Tries::None { call::UNBLOCK } else { "correct the PIN before the next run: each run uses up one try" };
-            report.cause(format!("the PIN is from {origin}; {left}")).hint(hint)
-        }
-        _ => report,
-    }
 }

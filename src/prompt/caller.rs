@@ -16,7 +16,7 @@ const SHELLS: [&str; 6] = ["ash", "bash", "busybox", "dash", "sh", "zsh"];
 
 /// `aws (process 4242)`: the program that has started the main program, which is our parent.
 #[must_use]
-pub fn name() -> Option<String> {
+pub(super) fn name() -> Option<String> {
     let main = rustix::process::getppid()?.as_raw_nonzero().get();
     let mut process = parent(main)?;
     for _ in 0..FARTHEST {
@@ -58,14 +58,18 @@ fn called(words: &[String]) -> &str {
     let script = rest.iter().find(|word| !word.starts_with('-') && !word.is_empty());
     match script {
         // `python -c TEXT` and `-m NAME` run no file.
-        Some(script) if INTERPRETERS.contains(&plain) && is_first(rest, script) => file_name(script),
+        Some(script) if INTERPRETERS.contains(&plain) && is_first(rest, script) => {
+            file_name(script)
+        }
         _ => program,
     }
 }
 
 /// Whether no option that takes the next word stands before it.
 fn is_first(rest: &[String], script: &str) -> bool {
-    rest.iter().take_while(|word| *word != script).all(|word| !["-c", "-e", "-m"].contains(&word.as_str()))
+    rest.iter()
+        .take_while(|word| *word != script)
+        .all(|word| !["-c", "-e", "-m"].contains(&word.as_str()))
 }
 
 /// A login shell's name begins with a dash.
@@ -95,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_shell_between_is_not_the_caller() {
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let words =
+            |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         assert!(only_runs_a_command(&words(&["/bin/sh", "-c", "keyanchor …"])));
         assert!(!only_runs_a_command(&words(&["-bash"])));
         assert!(!only_runs_a_command(&words(&["bash", "deploy.sh"])));

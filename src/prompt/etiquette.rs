@@ -87,7 +87,10 @@ impl Etiquette {
     #[must_use]
     pub fn person(&self) -> Box<dyn Prompt> {
         let variable = self.configured.as_ref().and_then(Source::variable);
-        person::reach(self.rules.no_prompt, &variable.map(str::to_owned).into_iter().collect::<Vec<_>>())
+        person::reach(
+            self.rules.no_prompt,
+            &variable.map(str::to_owned).into_iter().collect::<Vec<_>>(),
+        )
     }
 
     /// Whether one attempt may be made now, without any PIN.
@@ -140,12 +143,7 @@ impl Etiquette {
         self.ask(door, Some(why.to_owned()), waiting)
     }
 
-    fn send_stored(
-        &mut self,
-        door: &mut dyn Door,
-        pin: Pin,
-        file: Marked,
-    ) -> Result<(), Failure> {
+    fn send_stored(&mut self, door: &mut dyn Door, pin: Pin, file: Marked) -> Result<(), Failure> {
         // Another process may have used up a try while this PIN was waited for.
         self.may_try(door)?;
         self.last = Some(Attempt::Stored(file));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::paths::{self, Mark};
+use crate::prompt::NoPin;
 use crate::prompt::program::Program;
 use crate::secret::Secret;
 use crate::wire::PinSource;
@@ -39,7 +40,7 @@ pub struct Pin {
 }
 
 /// The file of a PIN, so that a change can be seen.
-pub type Marked = Option<(PathBuf, Mark)>;
+pub(super) type Marked = Option<(PathBuf, Mark)>;
 
 impl Source {
     /// The place that the main program names, and `value` where that is the URI itself.
@@ -60,7 +61,7 @@ impl Source {
                 Origin::Command(words.first().cloned().unwrap_or_default())
             }
             PinSource::Credential(name) => Origin::Credential(name.clone()),
-            PinSource::Descriptor(number) => Origin::Descriptor(*number),
+            PinSource::Descriptor(_) => Origin::Descriptor,
             PinSource::Environment(_) => Origin::Variable,
             PinSource::File(path) => Origin::File(path.0.display().to_string()),
             PinSource::Value => Origin::Value,
@@ -107,7 +108,8 @@ impl Source {
 /// systemd sets the folder for a service, and nobody else can read there.
 fn credential(name: &str) -> Result<PathBuf, String> {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
-    let folder = folder.ok_or("CREDENTIALS_DIRECTORY is not set: this is no service of systemd's")?;
+    let folder =
+        folder.ok_or("CREDENTIALS_DIRECTORY is not set: this is no service of systemd's")?;
     Ok(Path::new(&folder).join(name))
 }
 
@@ -127,9 +129,7 @@ fn reopened(number: u32) -> Result<File, String> {
     file.map_err(|error| paths::reason(&error))
 }
 
-fn from_descriptor(
-    file: Option<Result<File, String>>,
-) -> Result<Zeroizing<Vec<u8>>, String> {
+fn from_descriptor(file: Option<Result<File, String>>) -> Result<Zeroizing<Vec<u8>>, String> {
     let file = file.ok_or("it was read before")??;
     // Reserved in one piece: a buffer that grows would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 1));
@@ -143,13 +143,14 @@ fn from_variable(value: Option<OsString>) -> Result<Zeroizing<Vec<u8>>, String> 
 }
 
 fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
+    let said = |none| match none {
+        NoPin::Unusable(reason) => reason,
+        NoPin::Cancelled | NoPin::Nobody => "nobody waits for it any more".to_owned(),
+    };
     let mut program = Program::start(words, &[])?;
-    let output = program.read_to_end(MOST)?;
-    match program.status() {
-        Some(status) if status.success() => Ok(output),
-        Some(status) => Err(format!("it ended with {status}")),
-        None => Err("it did not end".to_owned()),
-    }
+    let output = program.read_to_end(MOST).map_err(said)?;
+    let status = program.status().map_err(said)?;
+    if status.success() { Ok(output) } else { Err(format!("it ended with {status}")) }
 }
 
 /// The first line break at the end is not part of the PIN (RFC 7512 §7 and editors).
@@ -232,7 +233,9 @@ mod tests {
     fn a_program_gives_the_pin_by_its_output_and_no_shell_is_there() {
         let from = |words: &[&str]| {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
-            Source::new(PinSource::Command(words), None).read().map(|(pin, _)| pin.expose().to_owned())
+            Source::new(PinSource::Command(words), None)
+                .read()
+                .map(|(pin, _)| pin.expose().to_owned())
         };
         assert_eq!(from(&["/bin/echo", "12;34", "$HOME"]).as_deref(), Ok("12;34 $HOME"));
         assert!(from(&["/bin/false"]).is_err_and(|why| why.contains("exit status: 1")));

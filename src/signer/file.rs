@@ -58,7 +58,8 @@ impl FileKey {
     /// When the file cannot be read or is open to everybody, or holds no key that can be used.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let failed = |reason| Error::KeyFile { path: path.into(), reason };
-        let (pem, _) = paths::read_secret(path, LONGEST).map_err(|error| failed(error.to_string()))?;
+        let (pem, _) =
+            paths::read_secret(path, LONGEST).map_err(|error| failed(error.to_string()))?;
         Self::from_pem(path, &pem)
     }
 

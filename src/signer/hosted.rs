@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::certificate::Certificate;
 use crate::deadline::jitter;
 use crate::key::public_key::{PublicKey, Scheme};
-use crate::key::uri::{PinAttribute, Pkcs11Uri};
+use crate::key::uri::{PinAttribute, Pkcs11Uri, pasteable};
 use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
-use crate::wire::{Bytes, Failure, FilePath, PinSources, Reply, Request, Select, Selected, Wanted};
+use crate::wire::{
+    Bytes, Failure, FilePath, PinRules, PinSource, Reply, Request, Select, Selected, Wanted,
+};
 
 pub mod list;
 mod process;
 mod several;
 
-use process::{Host, Standby};
+use process::{Host, Messenger, Standby};
 
 /// How long one function may take where several modules are asked: one that hangs must not cost
 /// those who do not even use it the whole time.
@@ -165,17 +167,17 @@ fn ask<T: Send>(
     };
     let call = if modules.len() == 1 { process::CALL } else { ONE_OF_SEVERAL };
     let first = |module: &PathBuf| -> Result<Asked<T>, Error> {
-        let (pin, value) = pin_sources(uri, settings);
+        let (pin, value) = pin_rules(uri, settings);
         let started = standby.lock().unwrap_or_else(PoisonError::into_inner).take();
         let started = started.unwrap_or_else(|| Standby::start(settings))?;
         let mut host = Host::open(started, module, settings, call, pin, value)?;
         let answer = put(&mut host)?;
         Ok(Asked { host, answer })
     };
-    let asked = match modules.as_slice() {
-        [module] => patiently(settings, || first(module))?,
-        modules => several::choose(modules, several::ask_all(modules, &first), certain)?,
-    };
+    let asked = until_inserted(uri, settings, || match modules.as_slice() {
+        [module] => patiently(settings, || first(module)),
+        modules => several::choose(modules, several::ask_all(modules, &first), certain),
+    })?;
     let mut host = asked.host;
     host.call = process::CALL;
     match asked.answer {
@@ -197,8 +199,8 @@ fn ask<T: Send>(
 fn patiently<T>(settings: &Settings, look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
     for _ in 0..3 {
         match look() {
-            Err(Error::Device(Failure::NoToken { .. } | Failure::Removed { .. }))
-                if settings.deadline.left() > Duration::from_secs(1) =>
+            Err(error)
+                if is_absence(&error) && settings.deadline.left() > Duration::from_secs(1) =>
             {
                 thread::sleep(jitter(50, 150));
             }
@@ -208,14 +210,56 @@ fn patiently<T>(settings: &Settings, look: impl Fn() -> Result<T, Error>) -> Res
     look()
 }
 
-/// The sources of the PIN in their order: the URI's own, then `KEYANCHOR_PIN_FILE`, then a person.
-fn pin_sources<'a>(uri: &'a Pkcs11Uri, settings: &Settings) -> (PinSources, Option<&'a Secret>) {
-    let (value, file) = match &uri.pin {
-        Some(PinAttribute::Value(value)) => (Some(value), None),
-        Some(PinAttribute::Source(path)) => (None, Some(FilePath(path.clone()))),
-        None => (None, settings.pin_file.clone().map(FilePath)),
+/// Waits for a token that somebody will put in, as long as `--wait` says. That time does not count.
+fn until_inserted<T>(
+    uri: &Pkcs11Uri,
+    settings: &Settings,
+    look: impl Fn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let start = Instant::now();
+    let mut messenger = None;
+    loop {
+        let asked = Instant::now();
+        match look() {
+            Err(error) if is_absence(&error) && start.elapsed() < settings.wait => {
+                if messenger.is_none() {
+                    messenger = Some(Messenger::ask_for(wanted(uri), settings)?);
+                }
+                thread::sleep(jitter(200, 300));
+                settings.deadline.put_off(asked.elapsed());
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn is_absence(error: &Error) -> bool {
+    matches!(error, Error::Device(Failure::NoToken { .. } | Failure::Removed { .. }))
+}
+
+/// How the token that is wanted is called.
+fn wanted(uri: &Pkcs11Uri) -> String {
+    match &uri.token.token {
+        Some(label) => format!("token '{label}'"),
+        None => format!("the token of {}", pasteable(&uri.token, &uri.object)),
+    }
+}
+
+/// Where the PIN is: what an option says, else the URI, else `KEYANCHOR_PIN_FILE`; a person knows it
+/// where none of them does.
+fn pin_rules<'a>(uri: &'a Pkcs11Uri, settings: &Settings) -> (PinRules, Option<&'a Secret>) {
+    let mut rules = settings.pin.clone();
+    if rules.source.is_some() {
+        return (rules, None);
+    }
+    let file = |path: &PathBuf| PinSource::File(FilePath(path.clone()));
+    let (source, value) = match &uri.pin {
+        Some(PinAttribute::Value(value)) => (Some(PinSource::Value), Some(value)),
+        Some(PinAttribute::Source(path)) => (Some(file(path)), None),
+        None => (settings.pin_file.as_ref().map(file), None),
     };
-    (PinSources { value: value.is_some(), file, last_try: settings.last_try }, value)
+    rules.source = source;
+    (rules, value)
 }
 
 impl Signer for HostedKey {
@@ -223,10 +267,10 @@ impl Signer for HostedKey {
         &self.public_key
     }
 
-    /// Where a source of the PIN is configured no person need be waited for: the signature unlocks.
+    /// Where a source of the PIN is configured nobody need be waited for: the signature unlocks.
     fn unlock(&self) -> Result<(), Error> {
-        let (sources, _) = pin_sources(&self.uri, &self.settings);
-        if sources.value || sources.file.is_some() {
+        let (rules, _) = pin_rules(&self.uri, &self.settings);
+        if rules.source.is_some_and(|source| !source.may_take_long()) {
             return Ok(());
         }
         self.host().ask(&Request::Unlock).map(drop)

@@ -178,8 +178,8 @@ pub enum Origin {
     Command(String),
     /// `--pin-credential`: its name.
     Credential(String),
-    /// `--pin-fd`: its number.
-    Descriptor(u32),
+    /// `--pin-fd`
+    Descriptor,
     /// A file, by its path.
     File(String),
     /// A person, who was asked.
@@ -203,7 +203,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Command(program) => write!(f, "the program {program}"),
             Self::Credential(name) => write!(f, "the credential {name}"),
-            Self::Descriptor(number) => write!(f, "file descriptor {number}"),
+            Self::Descriptor => write!(f, "the file descriptor of --pin-fd"),
             Self::File(path) => write!(f, "{path}"),
             Self::Typed => write!(f, "the keyboard"),
             Self::Value => write!(f, "pin-value"),

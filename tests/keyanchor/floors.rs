@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the ground up; those of one line are strangers to each other.
 const FLOORS: [&[&str]; 14] = [
     &["secret", "paths", "deadline", "timing"],
-    &["aside", "credentials", "key", "lock"],
+    &["aside", "credentials", "key", "lock", "refusals"],
     &["certificate"],
     &["wire"],
     &["prompt"],

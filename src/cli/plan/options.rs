@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::log;
+use crate::cli::pin::PinOptions;
 
 const KEY_HELP: &str = "The private key: a pkcs11: URI or a PEM file
 (--pkcs11-uri and --private-key are other names of this option)";
@@ -64,9 +65,11 @@ pub struct Options {
     /// A text that this module wants in C_Initialize, as NSS does
     #[arg(long, value_name = "TEXT")]
     pub(super) pkcs11_init_args: Option<String>,
-    /// Send the PIN even if a wrong one would lock the token
-    #[arg(long)]
-    pub(super) use_last_try: bool,
+    #[command(flatten)]
+    pub(super) pin: PinOptions,
+    /// Wait so long for a token that is not there
+    #[arg(long, value_name = "TIME")]
+    pub(super) wait: Option<String>,
     /// How long a run may take, a person's time apart
     #[arg(long, value_name = "TIME", default_value = "15s")]
     pub(super) timeout: String,

@@ -79,6 +79,11 @@ pub(super) fn must_hash_by_itself(answer: &Result<(), Error>) -> bool {
     matches!(answer, Err(Error::Pkcs11(RvError::MechanismInvalid, _)))
 }
 
+/// After a refused context-specific login some tokens still have the operation, and some do not.
+pub(super) fn has_begun(answer: &Result<(), Error>) -> bool {
+    matches!(answer, Err(Error::Pkcs11(RvError::OperationActive, _)))
+}
+
 /// An ECDSA signature as X.509 and AWS have it, in DER.
 #[derive(Sequence)]
 pub(super) struct EcdsaSignature<'a> {

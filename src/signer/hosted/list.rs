@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::key::uri::TokenFilter;
 use crate::signer::hosted::process::{self, Host, Standby};
 use crate::signer::{Error, Settings, modules};
-use crate::wire::{Failure, FilePath, PinSources, Reply, Request, list};
+use crate::wire::{Failure, FilePath, PinRules, PinSource, Reply, Request, list};
 
 mod names;
 
@@ -61,7 +61,7 @@ pub fn ask_all(
 
 fn first_answer((path, state): modules::Candidate, time: Duration, settings: &Settings) -> Module {
     let start = Instant::now();
-    let answer = state.and_then(|()| ask(&path, None, None, time, settings));
+    let answer = state.and_then(|()| ask(&path, None, PinRules::default(), time, settings));
     module(path, answer, start.elapsed())
 }
 
@@ -76,13 +76,11 @@ fn module(path: PathBuf, answer: Result<list::Listed, Error>, took: Duration) ->
 fn ask(
     module: &Path,
     unlock: Option<TokenFilter>,
-    pin_file: Option<PathBuf>,
+    pin: PinRules,
     time: Duration,
     settings: &Settings,
 ) -> Result<list::Listed, Error> {
     let settings = Settings { deadline: Deadline::after(time), ..settings.clone() };
-    let pin =
-        PinSources { value: false, file: pin_file.map(FilePath), last_try: settings.last_try };
     let mut host = Host::open(Standby::start(&settings)?, module, &settings, time, pin, None)?;
     match host.ask(&Request::List(unlock.map(Box::new)))? {
         Reply::Listed(listed) => Ok(listed),
@@ -95,24 +93,34 @@ fn ask(
 /// that two modules show gets one PIN.
 pub fn unlock(modules: &mut [Module], time: Duration, settings: &Settings) {
     let wanting = wanting(modules);
-    let file = settings.pin_file.clone().filter(|_| wanting.len() == 1);
+    let (rules, configured) = rules(settings, wanting.len());
     for (place, number) in &wanting {
         let Some(module) = modules.get_mut(*place) else { continue };
         let path = module.path.clone();
         let token = module.tokens.as_mut().ok().and_then(|tokens| tokens.get_mut(*number));
         let Some(token) = token else { continue };
-        let answer = ask(&path, Some(names::whole(&token.facts)), file.clone(), time, settings);
+        let answer = ask(&path, Some(names::whole(&token.facts)), rules.clone(), time, settings);
         match answer.map(|listed| listed.tokens.into_iter().next()) {
             Ok(Some(facts)) => token.facts = facts,
             Ok(None) => token.refused = Some(process::out_of_order()),
-            Err(Error::Device(Failure::NoTerminal { token: label }))
-                if settings.pin_file.is_some() && file.is_none() =>
+            Err(Error::Device(Failure::NoTerminal { token: label, .. }))
+                if configured && rules.source.is_none() =>
             {
                 token.refused = Some(Error::ManyTokens { token: label, tokens: wanting.len() });
             }
             Err(error) => token.refused = Some(error),
         }
     }
+}
+
+/// The rules for each of so many tokens, and whether a PIN is configured at all.
+fn rules(settings: &Settings, tokens: usize) -> (PinRules, bool) {
+    let mut rules = settings.pin.clone();
+    let file = || settings.pin_file.clone().map(|path| PinSource::File(FilePath(path)));
+    let source = rules.source.take().or_else(file);
+    let configured = source.is_some();
+    rules.source = source.filter(|_| tokens == 1);
+    (rules, configured)
 }
 
 /// The places of the tokens that hide something: module and number.

@@ -14,7 +14,7 @@ use crate::deadline::{Deadline, PERSON};
 use crate::secret::Secret;
 use crate::signer::hosted::{Error, Settings, programs};
 use crate::wire::frame;
-use crate::wire::{FilePath, Notice, Open, PinSources, Reply, Request, VERSION};
+use crate::wire::{FilePath, Notice, Open, PinRules, Reply, Request, VERSION};
 
 mod replies;
 
@@ -66,6 +66,32 @@ impl Drop for Standby {
     }
 }
 
+/// A host that has nothing open and tells a person what to put in, until this is dropped.
+pub(super) struct Messenger(Standby);
+
+impl Messenger {
+    pub(super) fn ask_for(token: String, settings: &Settings) -> Result<Self, Error> {
+        let mut standby = Standby::start(settings)?;
+        let stdin = standby.0.as_mut().and_then(|child| child.stdin.as_mut());
+        let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert(token)));
+        // One that has died tells nobody, and the token is waited for all the same.
+        drop(told);
+        Ok(Self(standby))
+    }
+}
+
+/// It takes its message away before it ends.
+impl Drop for Messenger {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.0.0 else { return };
+        child.stdin = None;
+        let until = Instant::now() + GRACE;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 impl Host {
     /// Tells a host which module to load; what comes of that is seen at the first question, which
     /// need not wait for it.
@@ -74,7 +100,7 @@ impl Host {
         module: &Path,
         settings: &Settings,
         call: Duration,
-        pin: PinSources,
+        pin: PinRules,
         value: Option<&Secret>,
     ) -> Result<Self, Error> {
         let mut child = standby.0.take().ok_or_else(out_of_order)?;

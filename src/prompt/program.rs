@@ -1,0 +1,245 @@
+//! A program that is asked for something: a pinentry, an askpass, the user's own command. It is
+//! started without a shell, and sees no variable that may hold a PIN. Nothing of it outlives the
+//! one who waits for its answer: the main program's end and our own end it, dialog and all.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use zeroize::Zeroizing;
+
+use crate::paths;
+use crate::prompt::{NoPin, plain};
+
+mod echo;
+mod locate;
+
+pub use echo::Echo;
+pub use locate::locate;
+
+/// How long a program may take to end once it is told to.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How long its end is waited for at a time.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A program that runs; it is ended when this is dropped.
+pub struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    /// Our stdin, which hangs up when the main program is gone: then nobody waits for an answer.
+    caller: OwnedFd,
+    /// For messages.
+    name: String,
+    /// Whether what it starts itself is ended with it.
+    as_a_group: bool,
+    /// Its end may come while it has the terminal's echo off. Dropped after it has ended.
+    _echo: Option<Echo>,
+}
+
+/// What starts a program: its place, its words and its name, with stdin empty and stdout for us. The
+/// variables that may hold a PIN are `hidden` from it.
+///
+/// # Errors
+/// When no program is named, or it is not there, or others could have changed it: which, and why.
+pub fn command(argv: &[impl AsRef<OsStr>], hidden: &[String]) -> Result<Command, String> {
+    let (name, arguments) = argv.split_first().ok_or("no program is named")?;
+    let mut command = Command::new(locate(name.as_ref())?);
+    command.arg0(name).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+    for variable in hidden {
+        command.env_remove(variable);
+    }
+    Ok(command)
+}
+
+impl Program {
+    /// Starts a program by its words, the first of which is its path or its name.
+    ///
+    /// # Errors
+    /// When it cannot be found, trusted or started: which, and why.
+    pub fn start(argv: &[impl AsRef<OsStr>], hidden: &[String]) -> Result<Self, String> {
+        Self::launch(command(argv, hidden)?)
+    }
+
+    /// Starts what [`command`] made.
+    ///
+    /// # Errors
+    /// When it cannot be started: which, and why.
+    pub fn launch(command: Command) -> Result<Self, String> {
+        let caller = std::io::stdin().as_fd().try_clone_to_owned();
+        Self::launch_for(caller.map_err(|error| paths::reason(&error))?, command)
+    }
+
+    /// The same for one whose end of `caller` hangs up when they are gone.
+    pub(super) fn launch_for(caller: OwnedFd, mut command: Command) -> Result<Self, String> {
+        let name = plain(&command.get_program().to_string_lossy());
+        let said = |error: std::io::Error| format!("{name}: {}", paths::reason(&error));
+        let echo = Echo::keep();
+        // What shares our terminal must stay in its foreground; all else is ended as one.
+        let as_a_group = echo.is_none();
+        if as_a_group {
+            command.process_group(0);
+        }
+        let mut child = command.spawn().map_err(said)?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().expect("stdout was piped by `command`");
+        Ok(Self { child, stdin, stdout, caller, name, as_a_group, _echo: echo })
+    }
+
+    /// Its name, for messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Writes a line to its stdin.
+    ///
+    /// # Errors
+    /// When it does not read any more.
+    pub fn write_line(&mut self, line: &str) -> Result<(), NoPin> {
+        let stdin = self.stdin.as_mut().expect("stdin was piped by the one who writes");
+        let written = stdin.write_all(format!("{line}\n").as_bytes());
+        written.map_err(|error| self.unusable(&paths::reason(&error)))
+    }
+
+    /// The next line of its stdout, without its end; `None` after the last one.
+    ///
+    /// # Errors
+    /// When nobody waits any more, or the line is longer than `limit` bytes.
+    pub fn read_line(&mut self, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>, NoPin> {
+        // Reserved in one piece: a buffer that grows would leave copies behind.
+        let mut line = Zeroizing::new(Vec::with_capacity(limit));
+        loop {
+            match self.next_byte()? {
+                None if line.is_empty() => return Ok(None),
+                None | Some(b'\n') => return Ok(Some(line)),
+                Some(byte) => self.push(&mut line, byte, limit)?,
+            }
+        }
+    }
+
+    /// All that is left of its stdout.
+    ///
+    /// # Errors
+    /// When nobody waits any more, or there are more than `limit` bytes.
+    pub fn read_to_end(&mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, NoPin> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(limit));
+        while let Some(byte) = self.next_byte()? {
+            self.push(&mut bytes, byte, limit)?;
+        }
+        Ok(bytes)
+    }
+
+    /// How it ended by itself; waits for that.
+    ///
+    /// # Errors
+    /// When nobody waits any more.
+    pub fn status(&mut self) -> Result<ExitStatus, NoPin> {
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            let mut waited = [PollFd::new(&self.caller, PollFlags::empty())];
+            if wait(&mut waited, Some(PAUSE)).is_none_or(|gone| gone > 0) {
+                return Err(NoPin::Cancelled);
+            }
+        }
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When that cannot be known.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, NoPin> {
+        self.child.try_wait().map_err(|error| self.unusable(&paths::reason(&error)))
+    }
+
+    /// That it is of no use, and why.
+    #[must_use]
+    pub fn unusable(&self, reason: &str) -> NoPin {
+        NoPin::Unusable(format!("{}: {reason}", self.name))
+    }
+
+    fn push(&self, to: &mut Vec<u8>, byte: u8, limit: usize) -> Result<(), NoPin> {
+        if to.len() == limit {
+            return Err(self.unusable(&format!("its answer is longer than {limit} bytes")));
+        }
+        to.push(byte);
+        Ok(())
+    }
+
+    /// Waits for a byte; `None` at the end.
+    fn next_byte(&mut self) -> Result<Option<u8>, NoPin> {
+        // A hang-up is always reported; what the caller may have written is not our affair.
+        let caller = PollFd::new(&self.caller, PollFlags::empty());
+        let mut waited = [PollFd::new(&self.stdout, PollFlags::IN), caller];
+        wait(&mut waited, None).ok_or(NoPin::Cancelled)?;
+        if !waited[1].revents().is_empty() {
+            return Err(NoPin::Cancelled);
+        }
+        let mut byte = [0];
+        match self.stdout.read(&mut byte) {
+            Ok(read) => Ok((read == 1).then_some(byte[0])),
+            Err(error) => Err(self.unusable(&paths::reason(&error))),
+        }
+    }
+
+    /// Lets it end by itself, for a moment.
+    fn let_end(&mut self) -> bool {
+        self.stdin = None;
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if start.elapsed() > GRACE {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
+        true
+    }
+
+    /// It has not been waited for: the number is still its own.
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        // Where it has ended in this moment there is nothing to do.
+        let _ = if self.as_a_group {
+            kill_process_group(pid, signal)
+        } else {
+            kill_process(pid, signal)
+        };
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        self.signal(Signal::TERM);
+        if !self.let_end() {
+            self.signal(Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// How many of them something happened to; `None` where the system cannot say.
+fn wait(waited: &mut [PollFd<'_>], time: Option<Duration>) -> Option<usize> {
+    let time = time.map(|time| Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) });
+    loop {
+        match poll(waited, time.as_ref()) {
+            Err(Errno::INTR) => {}
+            answer => return answer.ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
