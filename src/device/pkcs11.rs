@@ -41,6 +41,8 @@ pub struct Device<'a> {
     /// The place of a token that showed nothing, and must be logged in to.
     hidden: Option<usize>,
     key: Option<Key>,
+    /// The last thing was a login that a key wants with each signature, and it was refused.
+    refused: bool,
 }
 
 /// A token with a session. Being logged in belongs to the token, not to the session.
@@ -90,7 +92,15 @@ impl<'a> Device<'a> {
         outbox: &'a Outbox,
     ) -> Result<Self, Failure> {
         let module = Module::load(module, init_args, outbox)?;
-        Ok(Self { module, present: None, attached: Vec::new(), read: 0, hidden: None, key: None })
+        Ok(Self {
+            module,
+            present: None,
+            attached: Vec::new(),
+            read: 0,
+            hidden: None,
+            key: None,
+            refused: false,
+        })
     }
 
     /// The label of the token that a login would be for.

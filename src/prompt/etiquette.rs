@@ -114,7 +114,13 @@ impl Etiquette {
         }
         let Some(configured) = &mut self.configured else { return self.ask(door, None, waiting) };
         match stored(configured, door, waiting)? {
-            Stored::Good(pin, file) => self.send_stored(door, pin, file),
+            Stored::Good(pin, file) => {
+                if self.configured.as_ref().is_some_and(Source::may_take_long) {
+                    // Another process may have used up a try meanwhile.
+                    self.may_try(door)?;
+                }
+                self.send_stored(door, pin, file)
+            }
             Stored::Refused(failure) if self.person().interactive() => {
                 let why = format!("the PIN in {} was refused before", configured_name(&failure));
                 self.ask(door, Some(why), waiting)
@@ -144,8 +150,6 @@ impl Etiquette {
     }
 
     fn send_stored(&mut self, door: &mut dyn Door, pin: Pin, file: Marked) -> Result<(), Failure> {
-        // Another process may have used up a try while this PIN was waited for.
-        self.may_try(door)?;
         self.last = Some(Attempt::Stored(file));
         let answer = door.enter(pin);
         answer.inspect_err(|failure| self.note(door, failure))

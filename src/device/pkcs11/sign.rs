@@ -103,9 +103,12 @@ impl Device<'_> {
         ways: &[Way; 2],
         login: Option<bool>,
     ) -> Result<Vec<u8>, Failure> {
-        let way = self.view(place, |view| begin(view, key, ways))?;
+        let refused = std::mem::take(&mut self.refused);
+        let way = self.view(place, |view| begin(view, key, ways, refused))?;
         if let Some(last_try) = login {
-            self.context_login(place, last_try)?;
+            let answer = self.context_login(place, last_try);
+            self.refused = answer.is_err();
+            answer?;
         }
         self.view(place, |view| {
             let sign = || view.module.raw.sign(view.session, &way.input);
@@ -114,15 +117,20 @@ impl Device<'_> {
     }
 }
 
-/// C_SignInit with the first mechanism that the token has.
-fn begin<'w>(view: &View<'_>, key: ObjectHandle, ways: &'w [Way; 2]) -> Result<&'w Way, Failure> {
+/// C_SignInit with the first mechanism that the token has. After a refused login of its own a signature
+/// may have begun already.
+fn begin<'w>(
+    view: &View<'_>,
+    key: ObjectHandle,
+    ways: &'w [Way; 2],
+    refused: bool,
+) -> Result<&'w Way, Failure> {
     let [first, second] = ways;
     let mut unknown = false;
     let answer = view.module.call("C_SignInit", view.token, || {
         let answer = view.session.sign_init(&first.mechanism, key);
         unknown = quirks::must_hash_by_itself(&answer);
-        // An operation outlives a refused login of its own, and waits for the next one.
-        if quirks::has_begun(&answer) { Ok(()) } else { answer }
+        if refused && quirks::has_begun(&answer) { Ok(()) } else { answer }
     });
     if unknown {
         let init = || view.session.sign_init(&second.mechanism, key);
