@@ -1,18 +1,19 @@
 //! Small shell scripts in the place of a pinentry.
 
+use std::io::PipeWriter;
+
 use super::*;
 
-/// A caller who waits as long as the returned end is open.
-pub(in crate::prompt) fn a_caller() -> (OwnedFd, OwnedFd) {
-    let (hears, holds) = std::io::pipe().expect("pipe");
-    (hears.into(), holds.into())
+/// A shell that does what it is told, and the end to hold for one who waits for its answer.
+pub(in crate::prompt) fn shell(script: &str) -> (Program, PipeWriter) {
+    shell_with(script, Stdio::null())
 }
 
-/// A shell that does what it is told, and one who waits for its answer.
-fn shell(script: &str) -> (Program, OwnedFd) {
-    let (caller, holds) = a_caller();
-    let command = command(&["sh", "-c", script], &["HOME".to_owned()]).expect("a shell");
-    (Program::launch_for(caller, command).expect("starts"), holds)
+pub(in crate::prompt) fn shell_with(script: &str, stdin: Stdio) -> (Program, PipeWriter) {
+    let (hears, holds) = std::io::pipe().expect("pipe");
+    let mut command = command(&["sh", "-c", script], &["HOME".to_owned()]).expect("a shell");
+    command.stdin(stdin);
+    (Program::launch_for(hears.into(), command).expect("starts"), holds)
 }
 
 fn is_there(pid: &[u8]) -> bool {
