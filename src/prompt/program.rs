@@ -64,6 +64,26 @@ pub fn command(argv: &[impl AsRef<OsStr>], hidden: &[String]) -> Result<Command,
     Ok(command)
 }
 
+/// All that a program says, if it ends well.
+///
+/// # Errors
+/// When it cannot be started, says more than `limit` bytes, or does not end well: which, and why.
+pub fn output(
+    argv: &[impl AsRef<OsStr>],
+    hidden: &[String],
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut program = Program::start(argv, hidden)?;
+    let answer = program.read_to_end(limit).and_then(|said| match program.status()? {
+        status if status.success() => Ok(said),
+        status => Err(program.unusable(&format!("it ended with {status}"))),
+    });
+    answer.map_err(|none| match none {
+        NoPin::Unusable(reason) => reason,
+        NoPin::Cancelled | NoPin::Nobody => "nobody waits for its answer any more".to_owned(),
+    })
+}
+
 impl Program {
     /// Starts a program by its words, the first of which is its path or its name.
     ///

@@ -91,3 +91,14 @@ fn a_program_that_cannot_be_started_is_named() {
         assert_eq!(Program::start(argv, &[]).err().as_deref(), Some(reason));
     }
 }
+
+#[test]
+fn what_a_program_says_counts_if_it_ends_well() {
+    let said = |script: &str| output(&["sh", "-c", script], &[], 4);
+    let why = |script: &str| said(script).map(|_| ()).expect_err(script);
+    assert_eq!(said("echo 123").expect("ends well").as_slice(), b"123\n");
+    assert!(why("echo 123; exit 3").ends_with(": it ended with exit status: 3"));
+    assert!(why("echo 123; kill $$").contains(": it ended with signal: 15"));
+    assert!(why("echo 1234").ends_with(": its answer is longer than 4 bytes"));
+    assert_eq!(output(&["no-such"], &[], 4).err().as_deref(), Some("no-such: not found in PATH"));
+}
