@@ -7,14 +7,20 @@ use std::time::Duration;
 use crate::secret::Secret;
 use crate::wire::failure::Tries;
 
+mod askpass;
 pub mod bell;
 mod caller;
+mod desktop;
 pub mod etiquette;
 pub mod person;
+mod pinentry;
 pub mod program;
 mod source;
 mod terminal;
 
+pub use askpass::Askpass;
+pub use desktop::Desktop;
+pub use pinentry::Pinentry;
 pub use source::{Pin, Source};
 pub use terminal::Terminal;
 

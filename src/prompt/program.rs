@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use zeroize::Zeroizing;
 
+use crate::lock::Lock;
 use crate::paths;
 use crate::prompt::{NoPin, plain};
 
@@ -29,6 +30,9 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// How long its end is waited for at a time.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often we look whether what is shown is still to be seen.
+pub const GLANCE: Duration = Duration::from_millis(200);
 
 /// A program that runs; it is ended when this is dropped.
 pub struct Program {
@@ -58,6 +62,26 @@ pub fn command(argv: &[impl AsRef<OsStr>], hidden: &[String]) -> Result<Command,
         command.env_remove(variable);
     }
     Ok(command)
+}
+
+/// All that a program says, if it ends well.
+///
+/// # Errors
+/// When it cannot be started, says more than `limit` bytes, or does not end well: which, and why.
+pub fn output(
+    argv: &[impl AsRef<OsStr>],
+    hidden: &[String],
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut program = Program::start(argv, hidden)?;
+    let answer = program.read_to_end(limit).and_then(|said| match program.status()? {
+        status if status.success() => Ok(said),
+        status => Err(program.unusable(&format!("it ended with {status}"))),
+    });
+    answer.map_err(|none| match none {
+        NoPin::Unusable(reason) => reason,
+        NoPin::Cancelled | NoPin::Nobody => "nobody waits for its answer any more".to_owned(),
+    })
 }
 
 impl Program {
@@ -94,10 +118,16 @@ impl Program {
         Ok(Self { child, stdin, stdout, caller, name, as_a_group, _echo: echo })
     }
 
-    /// Its name, for messages.
+    /// Whether it can use our terminal, in whose foreground we are.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn has_the_terminal(&self) -> bool {
+        !self.as_a_group
+    }
+
+    /// Whether the one who waits for its answer is still there.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        wait(&mut [PollFd::new(&self.caller, PollFlags::empty())], Some(Duration::ZERO)) == Some(0)
     }
 
     /// Writes a line to its stdin.
@@ -136,6 +166,11 @@ impl Program {
             self.push(&mut bytes, byte, limit)?;
         }
         Ok(bytes)
+    }
+
+    /// Lets a person see what it shows while there is something to wait for.
+    pub fn last(self, waiting: &mut dyn FnMut(Duration) -> bool) {
+        while self.is_awaited() && waiting(GLANCE) {}
     }
 
     /// How it ended by itself; waits for that.
@@ -192,8 +227,8 @@ impl Program {
         }
     }
 
-    /// Lets it end by itself, for a moment.
-    fn let_end(&mut self) -> bool {
+    /// Tells it that nothing more is wanted, and waits a moment for its end: whether it came.
+    pub fn let_end(&mut self) -> bool {
         self.stdin = None;
         let start = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
@@ -230,6 +265,20 @@ impl Drop for Program {
     }
 }
 
+/// One dialog at a time: two would lie on top of each other, and a person would answer the wrong one.
+/// Waits as long as the caller does.
+///
+/// # Errors
+/// When nobody waits any more.
+pub fn turn() -> Result<Lock, NoPin> {
+    let stdin = std::io::stdin();
+    let lock = Lock::take("dialog", &mut |pause| {
+        wait(&mut [PollFd::new(&stdin, PollFlags::empty())], Some(pause)) == Some(0)
+    });
+    // Without a safe folder the token's lock has failed already.
+    lock.map_err(|_| NoPin::Cancelled)?.ok_or(NoPin::Cancelled)
+}
+
 /// How many of them something happened to; `None` where the system cannot say.
 fn wait(waited: &mut [PollFd<'_>], time: Option<Duration>) -> Option<usize> {
     let time = time.map(|time| Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) });
@@ -242,4 +291,4 @@ fn wait(waited: &mut [PollFd<'_>], time: Option<Duration>) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,18 +1,19 @@
 //! Small shell scripts in the place of a pinentry.
 
+use std::io::PipeWriter;
+
 use super::*;
 
-/// A caller who waits as long as the returned end is open.
-pub(in crate::prompt) fn a_caller() -> (OwnedFd, OwnedFd) {
-    let (hears, holds) = std::io::pipe().expect("pipe");
-    (hears.into(), holds.into())
+/// A shell that does what it is told, and the end to hold for one who waits for its answer.
+pub(in crate::prompt) fn shell(script: &str) -> (Program, PipeWriter) {
+    shell_with(script, Stdio::null())
 }
 
-/// A shell that does what it is told, and one who waits for its answer.
-fn shell(script: &str) -> (Program, OwnedFd) {
-    let (caller, holds) = a_caller();
-    let command = command(&["sh", "-c", script], &["HOME".to_owned()]).expect("a shell");
-    (Program::launch_for(caller, command).expect("starts"), holds)
+pub(in crate::prompt) fn shell_with(script: &str, stdin: Stdio) -> (Program, PipeWriter) {
+    let (hears, holds) = std::io::pipe().expect("pipe");
+    let mut command = command(&["sh", "-c", script], &["HOME".to_owned()]).expect("a shell");
+    command.stdin(stdin);
+    (Program::launch_for(hears.into(), command).expect("starts"), holds)
 }
 
 fn is_there(pid: &[u8]) -> bool {
@@ -89,4 +90,15 @@ fn a_program_that_cannot_be_started_is_named() {
     ] {
         assert_eq!(Program::start(argv, &[]).err().as_deref(), Some(reason));
     }
+}
+
+#[test]
+fn what_a_program_says_counts_if_it_ends_well() {
+    let said = |script: &str| output(&["sh", "-c", script], &[], 4);
+    let why = |script: &str| said(script).map(|_| ()).expect_err(script);
+    assert_eq!(said("echo 123").expect("ends well").as_slice(), b"123\n");
+    assert!(why("echo 123; exit 3").ends_with(": it ended with exit status: 3"));
+    assert!(why("echo 123; kill $$").contains(": it ended with signal: 15"));
+    assert!(why("echo 1234").ends_with(": its answer is longer than 4 bytes"));
+    assert_eq!(output(&["no-such"], &[], 4).err().as_deref(), Some("no-such: not found in PATH"));
 }
