@@ -17,7 +17,7 @@ use crate::device::pkcs11::{Device, Found};
 use crate::key::uri::TokenFilter;
 use crate::lock::Lock;
 use crate::paths;
-use crate::prompt::{Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
+use crate::prompt::{GUARD, Nobody, Pin, PinRequest, Prompt, Sources, Terminal, etiquette};
 use crate::wire::frame::{self, Frame};
 use crate::wire::list::Listed;
 use crate::wire::outbox::Outbox;
@@ -35,6 +35,9 @@ pub fn run() -> ExitCode {
             "keyanchor-pkcs11: started by keyanchor, not by hand; see keyanchor --help"
         );
         return told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2));
+    }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
+        return Terminal::guard();
     }
     keep_out_of_dumps();
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };

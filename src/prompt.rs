@@ -12,7 +12,7 @@ mod source;
 mod terminal;
 
 pub use source::{Pin, Sources};
-pub use terminal::Terminal;
+pub use terminal::{GUARD, Terminal};
 
 /// Who can be asked for a PIN, and told what is waited for.
 pub trait Prompt {
@@ -96,6 +96,8 @@ pub enum NoPin {
     Cancelled,
     /// There is nobody to ask.
     Nobody,
+    /// What was typed can be no PIN: why.
+    Unfit(&'static str),
     /// A program that was to ask cannot: which, and why.
     Unusable(String),
 }

@@ -8,6 +8,7 @@ use crate::wire::Failure;
 use crate::wire::failure::Tries;
 
 const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
+const TYPE_IT: &str = "run it again and type the PIN, or give it with pin-source";
 
 pub(super) fn report(error: &Error) -> Report {
     match error {
@@ -20,6 +21,7 @@ pub(super) fn report(error: &Error) -> Report {
         Error::KeyFile { path, reason } => Report::new(Class::Local, error)
             .cause(without(reason, path))
             .hint("give a PEM file with a PKCS#8, SEC1 or PKCS#1 key that only you can read (chmod 600)"),
+        Error::LostWithTheQuestion { .. } => Report::new(Class::Pin, error).hint(TYPE_IT),
         Error::ManyTokens { tokens, .. } => Report::new(Class::Pin, error)
             .cause(format!("it is for one token, and {tokens} tokens want one"))
             .hint("name the module of that token with --pkcs11-lib, or type the PINs on a terminal"),
@@ -127,7 +129,7 @@ fn of_pin(failure: &Failure) -> Report {
         Failure::PinAtLastTry { .. } => report
             .cause("a wrong PIN would lock the token, so nothing was tried")
             .hint("check the PIN, then run once with --use-last-try"),
-        Failure::PinCancelled { .. } => report.hint("run it again and type the PIN, or give it with pin-source"),
+        Failure::PinCancelled { .. } => report.hint(TYPE_IT),
         Failure::PinLocked { .. } => report.cause("no PIN opens it any more").hint(call::UNBLOCK),
         Failure::PinSource { reason, .. } if reason.starts_with("the terminal") => {
             report.cause(format!("{reason}; nothing was tried")).hint("run it again and type the PIN")

@@ -50,6 +50,10 @@ impl Sources {
             let secret = prompt.pin(request).map_err(|none| match none {
                 NoPin::Cancelled => Failure::PinCancelled { token: token() },
                 NoPin::Nobody => Failure::NoTerminal { token: token() },
+                NoPin::Unfit(reason) => {
+                    let reason = format!("the terminal: {reason}");
+                    Failure::PinSource { token: token(), reason }
+                }
                 NoPin::Unusable(reason) => Failure::PinSource { token: token(), reason },
             })?;
             (secret, "the terminal".to_owned())
