@@ -15,7 +15,7 @@ use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
 use crate::paths;
 use crate::prompt::etiquette::{Etiquette, Waiting};
-use crate::prompt::{Notice, bell};
+use crate::prompt::{GUARD, Notice, Terminal, bell};
 use crate::wire::frame::{self, Frame};
 use crate::wire::list::Listed;
 use crate::wire::outbox::Outbox;
@@ -39,6 +39,9 @@ pub fn run() -> ExitCode {
             "keyanchor-pkcs11: started by keyanchor, not by hand; see keyanchor --help"
         );
         return told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2));
+    }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
+        return Terminal::guard();
     }
     keep_out_of_dumps();
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };

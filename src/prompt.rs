@@ -22,7 +22,7 @@ pub use askpass::Askpass;
 pub use desktop::Desktop;
 pub use pinentry::Pinentry;
 pub use source::{Pin, Source};
-pub use terminal::Terminal;
+pub use terminal::{GUARD, Terminal};
 
 /// Who can be asked for a PIN, and told what is waited for.
 pub trait Prompt {
@@ -106,6 +106,8 @@ pub enum NoPin {
     Cancelled,
     /// There is nobody to ask.
     Nobody,
+    /// What was typed can be no PIN: why.
+    Unfit(&'static str),
     /// A program that was to ask cannot: which, and why.
     Unusable(String),
 }

@@ -105,6 +105,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The host ended while a person was asked for the PIN.
+    #[error("no PIN was given: the device host {how}")]
+    LostWithTheQuestion {
+        /// `was ended (signal 15)`, or `ended its process (status 3)`.
+        how: String,
+    },
     /// A PIN that was configured, and several tokens that it could be for.
     #[error("the PIN in KEYANCHOR_PIN_FILE was not tried on token '{token}'")]
     ManyTokens {

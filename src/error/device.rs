@@ -19,6 +19,7 @@ pub(super) fn report(error: &Error) -> Report {
         Error::KeyFile { path, reason } => Report::new(Class::Local, error)
             .cause(without(reason, path))
             .hint("give a PEM file with a PKCS#8, SEC1 or PKCS#1 key that only you can read (chmod 600)"),
+        Error::LostWithTheQuestion { .. } => Report::new(Class::Pin, error).hint(pin::TYPE_IT),
         Error::ManyTokens { tokens, .. } => Report::new(Class::Pin, error)
             .cause(format!("it is for one token, and {tokens} tokens want one"))
             .hint("name the module of that token with --pkcs11-lib, or type the PINs on a terminal"),

@@ -9,6 +9,9 @@ use crate::wire::failure::{Origin, Tries};
 /// A record or a lock that somebody has spoiled.
 pub(super) const REMOVE: &str = "remove it, or name another folder with KEYANCHOR_RUNTIME_DIR";
 
+/// What one does who has given no PIN.
+pub(super) const TYPE_IT: &str = "run it again and type the PIN, or give it with --pin-file";
+
 pub(super) fn report(failure: &Failure) -> Report {
     let report = Report::new(Class::Pin, failure);
     match failure {
@@ -28,9 +31,7 @@ pub(super) fn report(failure: &Failure) -> Report {
         Failure::PinAtLastTry { .. } => report
             .cause("a wrong PIN would lock the token, so nothing was tried")
             .hint("check the PIN, then run once with --use-last-try"),
-        Failure::PinCancelled { .. } => {
-            report.hint("run it again and type the PIN, or give it with --pin-file")
-        }
+        Failure::PinCancelled { .. } => report.hint(TYPE_IT),
         Failure::PinLocked { sent: Some(origin), .. } => report
             .cause(format!("the token said so when the PIN from {origin} was sent"))
             .hint(call::UNBLOCK),

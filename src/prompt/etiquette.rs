@@ -180,8 +180,8 @@ impl Etiquette {
     ) -> Result<(), Failure> {
         for left in (0..QUESTIONS).rev() {
             let tries = self.may_try(door)?;
-            let secret = self.question(door, tries, why.as_deref(), waiting)?;
-            match self.send_typed(door, secret) {
+            let answer = self.question(door, tries, why.as_deref(), waiting);
+            match answer.and_then(|secret| self.send_typed(door, secret)) {
                 Ok(()) => {
                     // What cannot be read here is an error where a stored PIN is to be sent.
                     let _ = Refusals::of(&door.token()).map(|mut all| all.forget_all_but_files());
@@ -220,20 +220,17 @@ impl Etiquette {
         answer.map_err(|none| match none {
             NoPin::Cancelled => Failure::PinCancelled { token },
             NoPin::Nobody => Failure::NoTerminal { token, prompts: !self.rules.no_prompt },
+            NoPin::Unfit(reason) => cannot(token, reason),
             NoPin::Unusable(reason) => Failure::Asker { token, reason },
         })
     }
 
     fn send_typed(&mut self, door: &mut dyn Door, secret: Secret) -> Result<(), Failure> {
         let hash = self.hash.hash_one(secret.expose());
-        let cannot = |reason: &str| Failure::PinSource {
-            token: label(door),
-            origin: Origin::Typed,
-            reason: reason.to_owned(),
-        };
-        source::check(secret.expose()).map_err(cannot)?;
+        source::check(secret.expose()).map_err(|reason| cannot(label(door), reason))?;
         if self.refused.contains(&hash) {
-            return Err(cannot("this PIN was refused a moment ago, and was not sent again"));
+            let reason = "this PIN was refused a moment ago, and was not sent again";
+            return Err(cannot(label(door), reason));
         }
         self.may_try(door)?;
         self.last = Some(Attempt::Typed(hash));
@@ -296,6 +293,11 @@ fn stored(
         return Ok(Stored::Refused(before(refused)));
     }
     Ok(Stored::Good(Pin { secret, origin }, file))
+}
+
+/// What was typed cannot be the PIN.
+fn cannot(token: String, reason: &str) -> Failure {
+    Failure::PinSource { token, origin: Origin::Typed, reason: reason.to_owned() }
 }
 
 fn configured_name(failure: &Failure) -> String {

@@ -80,6 +80,7 @@ pub fn output(
     });
     answer.map_err(|none| match none {
         NoPin::Unusable(reason) => reason,
+        NoPin::Unfit(reason) => reason.to_owned(),
         NoPin::Cancelled | NoPin::Nobody => "nobody waits for its answer any more".to_owned(),
     })
 }

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::paths::{self, Mark};
-use crate::prompt::NoPin;
-use crate::prompt::program::Program;
+use crate::prompt::program;
 use crate::secret::Secret;
 use crate::wire::PinSource;
 use crate::wire::failure::Origin;
@@ -142,15 +141,11 @@ fn from_variable(value: Option<OsString>) -> Result<Zeroizing<Vec<u8>>, String> 
     Ok(Zeroizing::new(value.into_encoded_bytes()))
 }
 
+/// The program is named in the message anyway.
 fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
-    let said = |none| match none {
-        NoPin::Unusable(reason) => reason,
-        NoPin::Cancelled | NoPin::Nobody => "nobody waits for it any more".to_owned(),
-    };
-    let mut program = Program::start(words, &[])?;
-    let output = program.read_to_end(MOST).map_err(said)?;
-    let status = program.status().map_err(said)?;
-    if status.success() { Ok(output) } else { Err(format!("it ended with {status}")) }
+    let named = format!("{}: ", words.first().map(String::as_str).unwrap_or_default());
+    let said = |reason: String| reason.strip_prefix(&named).map(str::to_owned).unwrap_or(reason);
+    program::output(words, &[], MOST).map_err(said)
 }
 
 /// The first line break at the end is not part of the PIN (RFC 7512 §7 and editors).

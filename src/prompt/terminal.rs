@@ -1,28 +1,39 @@
 //! Asks on the controlling terminal, whatever stdin and stdout are. Echo is off while the person
-//! types, and what was written is erased afterwards. Ctrl-C gives up, as a byte and not as a
-//! signal: a signal would end us with the echo still off.
+//! types, and what was written is erased afterwards, by a guard if we are killed. Ctrl-C gives up and
+//! Ctrl-Z suspends, as bytes and not as signals: a signal would stop us with the echo still off.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
-use zeroize::Zeroizing;
+use rustix::process::{Signal, getpgrp, kill_current_process_group};
+use rustix::termios;
 
 use crate::lock::Lock;
 use crate::prompt::{NoPin, Notice, PinRequest, Prompt};
 use crate::secret::Secret;
 
-/// Longest line that is taken, in bytes.
-const LONGEST: usize = 256;
+mod events;
+mod guard;
+mod keys;
+mod modes;
 
-const END_OF_TEXT: u8 = 0x03; // Ctrl-C
-const END_OF_TRANSMISSION: u8 = 0x04; // Ctrl-D
-const BACKSPACE: u8 = 0x08;
-const LINE_KILL: u8 = 0x15; // Ctrl-U
-const DELETE: u8 = 0x7f;
+use events::Events;
+use guard::Guard;
+use keys::{Key, Line};
+use modes::Modes;
+
+/// The argument that makes a host's program [`Terminal::guard`].
+pub const GUARD: &str = guard::ARGUMENT;
+
+/// How often it is looked whether a notice must be shown again.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long one that is not stopped in the background waits there.
+const BACKGROUND: Duration = Duration::from_millis(100);
 
 /// The terminal of this session, open for reading and writing.
 pub struct Terminal {
@@ -31,98 +42,173 @@ pub struct Terminal {
     caller: OwnedFd,
 }
 
+/// What came of a question that was shown.
+enum Outcome {
+    Answer(Secret),
+    /// Others use the terminal now, or have used it: what is on it and how it is set is theirs.
+    Disturbed,
+    Suspend,
+}
+
 impl Terminal {
     /// The controlling terminal, if there is one and this process is in its foreground: a
     /// background process that reads from it would be stopped, and nobody would know why.
     #[must_use]
     pub fn open() -> Option<Self> {
         let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let foreground = termios::tcgetpgrp(&tty).ok()?;
         let caller = std::io::stdin().as_fd().try_clone_to_owned().ok()?;
-        (foreground == rustix::process::getpgrp()).then_some(Self { tty, caller })
+        let terminal = Self { tty, caller };
+        terminal.in_foreground().is_ok_and(|it| it).then_some(terminal)
     }
 
-    /// One question at a time on a terminal: two would share the keys that are typed, and each
-    /// would take the other's silence for the terminal's own state. Waits as long as the caller does.
-    fn turn(&self) -> Result<Lock, NoPin> {
-        let session = termios::tcgetsid(&self.tty).map_err(|_| NoPin::Cancelled)?;
+    /// The life of a guard, which restores the terminal of a host that was killed.
+    #[must_use]
+    pub fn guard() -> ExitCode {
+        guard::run()
+    }
+
+    fn in_foreground(&self) -> Result<bool, NoPin> {
+        let foreground = termios::tcgetpgrp(&self.tty).map_err(|_| NoPin::Cancelled)?;
+        Ok(foreground == getpgrp())
+    }
+
+    /// Passes that time; false if the main program is gone.
+    fn caller_waits(&self, pause: Duration) -> bool {
+        let mut waited = [PollFd::new(&self.caller, PollFlags::empty())];
+        let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(pause.subsec_nanos()) };
+        matches!(poll(&mut waited, Some(&pause)), Ok(0) | Err(rustix::io::Errno::INTR))
+    }
+
+    /// One at a time on a terminal: two questions would share the keys that are typed, and each
+    /// would take the other's silence for the terminal's own state. `wait` as for [`Lock::take`].
+    fn turn(&self, wait: &mut dyn FnMut(Duration) -> bool) -> Option<Lock> {
+        let session = termios::tcgetsid(&self.tty).ok()?;
         let name = format!("terminal-{}", session.as_raw_nonzero());
-        let lock = Lock::take(&name, &mut |pause| {
-            let mut waited = [PollFd::new(&self.caller, PollFlags::empty())];
-            let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(pause.subsec_nanos()) };
-            poll(&mut waited, Some(&pause)).is_ok_and(|gone| gone == 0)
-        });
         // Without a safe folder the token's lock has failed already.
-        lock.map_err(|_| NoPin::Cancelled)?.ok_or(NoPin::Cancelled)
+        Lock::take(&name, wait).ok()?
     }
 
-    /// How many rows a text takes: a long line is folded at the terminal's width.
-    fn rows(&self, text: &str) -> usize {
+    fn width(&self) -> usize {
         let width = termios::tcgetwinsize(&self.tty).map_or(0, |size| usize::from(size.ws_col));
-        let width = if width == 0 { usize::MAX } else { width };
-        text.split('\n').map(|line| line.chars().count().div_ceil(width).max(1)).sum()
+        if width == 0 { usize::MAX } else { width }
     }
 
-    /// Waits for a byte; `None` when the terminal hung up or the main program is gone.
-    fn next_byte(&self) -> Option<u8> {
-        // A hang-up is always reported; what the caller may have written is not our affair.
-        let caller = PollFd::new(&self.caller, PollFlags::empty());
-        let mut waited = [PollFd::new(&self.tty, PollFlags::IN), caller];
+    /// How many rows the cursor is below the first of a text: long lines are folded.
+    fn below(&self, text: &str) -> u8 {
+        let width = self.width();
+        let rows = text.split('\n').map(|line| line.chars().count().div_ceil(width).max(1));
+        u8::try_from(rows.sum::<usize>() - 1).unwrap_or(u8::MAX)
+    }
+
+    /// Waits for its turn as long as the caller does, asks, and leaves the terminal as it was.
+    fn ask(&self, question: &str) -> Result<Outcome, NoPin> {
+        let turn = self.turn(&mut |pause| self.caller_waits(pause));
+        let _turn = turn.ok_or(NoPin::Cancelled)?;
+        if !self.in_foreground()? {
+            return Ok(Outcome::Disturbed);
+        }
+        let mut guard = Guard::start(&self.caller);
+        let modes = Modes::of(&self.tty).map_err(|_| NoPin::Cancelled)?;
+        modes.make_quiet(&self.tty).map_err(|_| NoPin::Cancelled)?;
+        // A notice may stand in the line; a terminal in raw mode returns no carriage by itself.
+        let shown = format!("\r\x1b[K{}", question.replace('\n', "\r\n"));
+        let shown = (&self.tty).write_all(shown.as_bytes()).map_err(|_| NoPin::Cancelled);
+        if let Some(guard) = &mut guard {
+            guard.shown(self.below(question));
+        }
+        let outcome = shown.and_then(|()| self.line(&modes));
+        let answered = matches!(outcome, Ok(Outcome::Answer(_)));
+        let restored = modes.restore(&self.tty, self.below(question), answered);
+        if let Some(guard) = guard {
+            guard.done();
+        }
+        restored.map_err(|_| NoPin::Cancelled)?;
+        outcome
+    }
+
+    fn line(&self, modes: &Modes) -> Result<Outcome, NoPin> {
+        let events = Events::of(&self.tty, &self.caller).map_err(|_| NoPin::Cancelled)?;
+        let mut line = Line::new();
         loop {
-            match poll(&mut waited, None) {
-                Ok(_) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return None,
+            let event = events.wait();
+            if event.caller_is_gone {
+                return Err(NoPin::Cancelled);
+            }
+            // Nothing is read, and thus nothing typed unseen, that would have been echoed.
+            let quiet = modes.are_quiet(&self.tty).map_err(|_| NoPin::Cancelled)?;
+            if !quiet || !self.in_foreground()? {
+                return Ok(Outcome::Disturbed);
+            }
+            if !event.key {
+                continue;
+            }
+            let mut byte = [0];
+            (&self.tty).read_exact(&mut byte).map_err(|_| NoPin::Cancelled)?;
+            match line.take(byte[0]) {
+                Key::Enter => return line.finish().map(Outcome::Answer),
+                Key::GiveUp => return Err(NoPin::Cancelled),
+                Key::Line => {}
+                Key::Suspend => return Ok(Outcome::Suspend),
             }
         }
-        if !waited[1].revents().is_empty() {
-            return None;
-        }
-        let mut byte = [0];
-        (&self.tty).read_exact(&mut byte).ok()?;
-        Some(byte[0])
     }
 
-    fn line(&self) -> Result<Secret, NoPin> {
-        // Reserved in one piece: a buffer that grows would leave copies behind.
-        let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
-        loop {
-            match self.next_byte().ok_or(NoPin::Cancelled)? {
-                b'\r' | b'\n' => break,
-                END_OF_TEXT | END_OF_TRANSMISSION => return Err(NoPin::Cancelled),
-                BACKSPACE | DELETE => drop_character(&mut line),
-                LINE_KILL => line.clear(),
-                byte if line.len() < LONGEST => line.push(byte),
-                _ => {}
+    /// Stops the whole job until it is brought to the front, as the kernel does with one that reads
+    /// from the background. Where there is no shell to do that, it does not stop.
+    fn come_to_the_front(&self) -> Result<(), NoPin> {
+        let mut pause = Duration::ZERO;
+        while self.caller_waits(pause) {
+            if self.in_foreground()? {
+                return Ok(());
             }
+            let _ = kill_current_process_group(Signal::TTIN);
+            pause = BACKGROUND;
         }
-        let text = str::from_utf8(&line).map_err(|_| NoPin::Cancelled)?;
-        Ok(Secret::new(text.to_owned()))
+        Err(NoPin::Cancelled)
     }
-}
 
-/// The last character, which may be more than one byte of UTF-8.
-fn drop_character(line: &mut Vec<u8>) {
-    while line.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
+    /// Writes into the line of the cursor, unless a question has the terminal, or another job.
+    fn put(&self, text: &str) -> bool {
+        let put = format!("\r{text}\x1b[K");
+        self.in_foreground().is_ok_and(|it| it)
+            && self
+                .turn(&mut |_| false)
+                .is_some_and(|_turn| (&self.tty).write_all(put.as_bytes()).is_ok())
+    }
 }
 
 impl Prompt for Terminal {
     fn pin(&self, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
-        let _turn = self.turn()?;
-        let quiet = Quiet::on(&self.tty).ok_or(NoPin::Cancelled)?;
         let question = question(request);
-        (&self.tty).write_all(question.as_bytes()).map_err(|_| NoPin::Cancelled)?;
-        let answer = self.line();
-        // Back to the start of the first row, and everything below it erased.
-        let up = self.rows(&question) - 1;
-        let up = if up == 0 { String::new() } else { format!("\x1b[{up}A") };
-        let erased = (&self.tty).write_all(format!("\r{up}\x1b[J").as_bytes());
-        drop(quiet);
-        erased.map_err(|_| NoPin::Cancelled)?;
-        answer
+        loop {
+            self.come_to_the_front()?;
+            match self.ask(&question)? {
+                Outcome::Answer(pin) => return Ok(pin),
+                Outcome::Disturbed => {}
+                Outcome::Suspend => {
+                    let _ = kill_current_process_group(Signal::TSTP);
+                }
+            }
+        }
     }
 
-    fn notify(&self, _: &Notice<'_>, _: &mut dyn FnMut(Duration) -> bool) {}
+    /// Has the terminal's turn only while it writes, so that no question waits for it; one that
+    /// comes begins by clearing the line, and the notice is back when it is over.
+    fn notify(&self, notice: &Notice<'_>, waiting: &mut dyn FnMut(Duration) -> bool) {
+        let text = format!("keyanchor: {}", notice.text());
+        loop {
+            // One row, whatever the width: more could not be cleared by who comes next.
+            let row: String = text.chars().take(self.width() - 1).collect();
+            let shown = self.put(&row);
+            if waiting(TICK) {
+                continue;
+            }
+            if shown {
+                self.put("");
+            }
+            return;
+        }
+    }
 
     fn interactive(&self) -> bool {
         true
@@ -132,28 +218,4 @@ impl Prompt for Terminal {
 fn question(request: &PinRequest<'_>) -> String {
     let told: String = request.told().iter().map(|line| format!("keyanchor: {line}\n")).collect();
     format!("{told}{} ", request.question())
-}
-
-/// The terminal without echo, line editing and signals, until it is dropped.
-struct Quiet<'a> {
-    tty: &'a File,
-    before: Termios,
-}
-
-impl<'a> Quiet<'a> {
-    fn on(tty: &'a File) -> Option<Self> {
-        let before = termios::tcgetattr(tty.as_fd()).ok()?;
-        let mut quiet = before.clone();
-        quiet.local_modes &=
-            !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
-        termios::tcsetattr(tty, OptionalActions::Flush, &quiet).ok()?;
-        Some(Self { tty, before })
-    }
-}
-
-impl Drop for Quiet<'_> {
-    fn drop(&mut self) {
-        // Nothing can be done where the terminal is gone.
-        let _ = termios::tcsetattr(self.tty, OptionalActions::Now, &self.before);
-    }
 }

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::debug;
 
 use crate::deadline::{Deadline, PERSON};
@@ -27,6 +28,8 @@ pub(super) const CALL: Duration = Duration::from_secs(10);
 const PATIENCE: f32 = 0.9;
 /// How long a host may take to end once it is told to.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long the guard of a terminal may take to put it in order once its host has died.
+const ORDER: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// What a host does before it calls the first function of a module.
 const START: &str = "its start";
@@ -180,6 +183,7 @@ impl Host {
     /// not counted against the run.
     fn answer(&mut self) -> Result<Reply, Error> {
         let mut waiting: Option<Instant> = None;
+        let mut module_runs = true;
         loop {
             let time = match waiting {
                 Some(_) => self.deadline.left_for_a_person(),
@@ -192,9 +196,11 @@ impl Host {
                 Ok(Reply::Notice(Notice::Calling(function))) => {
                     debug!("{}: {function}", self.module.display());
                     self.function = function;
+                    module_runs = true;
                 }
                 Ok(Reply::Notice(Notice::Waiting)) => {
                     self.asked_a_person = true;
+                    module_runs = false;
                     waiting = Some(Instant::now());
                 }
                 Ok(Reply::Notice(Notice::Resumed)) => {
@@ -203,6 +209,9 @@ impl Host {
                 }
                 Ok(reply) => return Ok(reply),
                 Err(Silence::Late) => return Err(self.late(waiting.is_some())),
+                Err(Silence::Closed) if waiting.is_some() && !module_runs => {
+                    return Err(self.lost_with_the_question());
+                }
                 Err(Silence::Closed) => return Err(self.crashed()),
             }
         }
@@ -230,6 +239,22 @@ impl Host {
             return Error::Unfit { reason: format!("keyanchor-pkcs11 {how} at its start") };
         }
         Error::Crashed { module: self.module.clone(), how, function: self.function.clone() }
+    }
+
+    /// Somebody ended the host while a person was asked: no module is to blame. A shell keeps the
+    /// terminal as we leave it, so that we stay until it is in order: its guard has the other end of
+    /// the host's stdin until then.
+    fn lost_with_the_question(&mut self) -> Error {
+        if let Some(stdin) = self.stdin.take() {
+            // That nobody has the other end is always reported.
+            let _ = poll(&mut [PollFd::new(&stdin, PollFlags::empty())], Some(&ORDER));
+        }
+        let how = match self.ended(GRACE).map(|status| (status.signal(), status)) {
+            Some((Some(signal), _)) => format!("was ended (signal {signal})"),
+            Some((None, status)) => how(status),
+            None => "closed its pipe".to_owned(),
+        };
+        Error::LostWithTheQuestion { how }
     }
 
     /// Waits for the process to end; the end of its stdout comes first and needs no polling.
