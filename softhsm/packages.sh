@@ -3,7 +3,6 @@
 set -euo pipefail
 
 packages=(
-    bsdutils          # script, a terminal for tests
     build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
     ca-certificates
     faketime          # clocks that are wrong
@@ -18,7 +17,7 @@ packages=(
     pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
-    util-linux        # prlimit, setpriv, setsid, unshare
+    util-linux        # prlimit, setpriv, setsid (terminals for tests, too), unshare
 )
 
 missing=()

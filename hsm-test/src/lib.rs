@@ -20,6 +20,7 @@ pub mod s_server;
 pub mod server;
 pub mod softhsm;
 pub mod spy;
+pub mod terminal;
 
 mod files;
 mod target;

@@ -13,5 +13,6 @@ mod pki;
 mod policy;
 mod softhsm;
 mod sts;
+mod terminal;
 mod tls;
 mod vectors;
