@@ -14,10 +14,11 @@ packages=(
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
+    pinentry-tty      # asks on a terminal that it is told
     pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
-    util-linux        # prlimit, setpriv, setsid (terminals for tests, too), unshare
+    util-linux        # prlimit, setpriv, setsid, unshare
 )
 
 missing=()

@@ -6,6 +6,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod askpass;
+pub mod assuan;
 pub mod bench;
 pub mod fault;
 pub mod floor;
@@ -14,6 +16,7 @@ pub mod nss;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;
 pub mod pem;
+pub mod pinentry;
 pub mod pki;
 pub mod relay;
 pub mod s_server;

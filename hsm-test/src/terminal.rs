@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,11 @@ impl Terminal {
             Self { master, slave, shown: Vec::new(), read: 0, child: None, captured: None };
         terminal.resize(80, 24);
         terminal
+    }
+
+    /// Its name, for programs that are told one.
+    pub fn path(&self) -> &Path {
+        &self.slave
     }
 
     /// Changes the size of the window, in characters.
@@ -212,9 +217,10 @@ impl Terminal {
         slave.unwrap_or_else(|error| panic!("{}: {error}", self.slave.display()))
     }
 
+    /// Whether what was started has ended; what others started and told the terminal's name goes on.
     fn has_ended(&mut self) -> bool {
-        let child = self.child.as_mut().expect("a program was started");
-        child.try_wait().expect("it is our child").is_some()
+        let ended = |child: &mut Child| child.try_wait().expect("it is our child").is_some();
+        self.child.as_mut().is_some_and(ended)
     }
 
     /// Reads what is there, or waits a moment for it; whether there was something.

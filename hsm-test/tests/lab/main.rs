@@ -9,6 +9,7 @@ mod fault;
 mod grants;
 mod kryoptic;
 mod mistakes;
+mod pinentry;
 mod pki;
 mod policy;
 mod softhsm;
