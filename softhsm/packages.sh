@@ -6,6 +6,7 @@ packages=(
     build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
     ca-certificates
     faketime          # clocks that are wrong
+    gdb               # the memory of a process, to look for PINs in it
     gnutls-bin        # p11tool
     libclang-dev      # bindgen reads OpenSSL's headers, for kryoptic
     libnss3-tools     # certutil, and NSS's module with it
@@ -18,6 +19,7 @@ packages=(
     pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
+    strace            # what processes hand on
     util-linux        # prlimit, setpriv, setsid, unshare
 )
 

@@ -12,6 +12,7 @@ pub mod bench;
 pub mod fault;
 pub mod floor;
 pub mod kryoptic;
+pub mod marker;
 pub mod nss;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;

@@ -125,9 +125,10 @@ pub(crate) fn granted(command: &mut Command) -> serde_json::Value {
     document
 }
 
-/// The same command without the session of its own: for a terminal, which makes one.
+/// The same command without the session of its own, if it has one: for a terminal, which makes one.
 pub(crate) fn bare(command: &Command) -> Command {
-    let mut words = command.get_args().skip(1);
+    let own = std::iter::once(command.get_program()).chain(command.get_args());
+    let mut words = own.skip(if command.get_program() == "setsid" { 2 } else { 0 });
     let mut bare = Command::new(words.next().expect("setsid --wait PROGRAM"));
     bare.args(words).envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     bare
