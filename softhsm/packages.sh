@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what the demo and the tests need and this Debian lacks; says nothing where all is there.
+# Installs what the demo and the tests need and this Debian lacks; says nothing where all is there. With `interop`
+# also what the tests of a real desktop need.
 set -euo pipefail
 
 packages=(
@@ -22,6 +23,18 @@ packages=(
     strace            # what processes hand on
     util-linux        # prlimit, setpriv, setsid, unshare
 )
+
+interop=(
+    dbus-daemon       # what a desktop's programs talk through
+    dunst             # shows notifications
+    fonts-dejavu-core # and their letters
+    libnotify-bin     # notify-send
+    pinentry-gnome3
+    pinentry-gtk2
+    xdotool           # types into windows
+    xvfb              # a screen that is none
+)
+if [ "${1:-}" = interop ]; then packages+=("${interop[@]}"); fi
 
 missing=()
 for package in "${packages[@]}"; do

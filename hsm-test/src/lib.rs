@@ -9,6 +9,7 @@
 pub mod askpass;
 pub mod assuan;
 pub mod bench;
+pub mod desktop;
 pub mod fault;
 pub mod floor;
 pub mod kryoptic;

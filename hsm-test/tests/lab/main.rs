@@ -5,6 +5,7 @@
 mod behaviour;
 mod cli;
 mod client;
+mod desktop;
 mod fault;
 mod grants;
 mod kryoptic;
