@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench lint sizes build packages rust python clean
+.PHONY: help demo test interop fuzz bench lint sizes build packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
@@ -18,6 +18,10 @@ demo: packages build python ## credentials from a key that cannot leave its toke
 
 test: packages python ## every test
 	LAB=require cargo test --workspace --locked
+
+interop: packages ## real dialogues and notifications, on a desktop without a screen
+	softhsm/packages.sh interop
+	LAB=require cargo test --workspace --locked desktop -- --ignored
 
 fuzz: packages ## each parser of input from outside, fuzzed for SECONDS_EACH=60
 	cargo fuzz --version 2>/dev/null | grep -qF $(CARGO_FUZZ) || cargo install cargo-fuzz --locked --version $(CARGO_FUZZ)

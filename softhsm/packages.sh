@@ -1,12 +1,13 @@
 #!/bin/bash
-# Installs what the demo and the tests need and this Debian lacks; says nothing where all is there.
+# Installs what the demo and the tests need and this Debian lacks; says nothing where all is there. With `interop`
+# also what the tests of a real desktop need.
 set -euo pipefail
 
 packages=(
-    bsdutils          # script, a terminal for tests
     build-essential   # a linker for Rust, a C compiler for AWS-LC, readelf
     ca-certificates
     faketime          # clocks that are wrong
+    gdb               # the memory of a process, to look for PINs in it
     gnutls-bin        # p11tool
     libclang-dev      # bindgen reads OpenSSL's headers, for kryoptic
     libnss3-tools     # certutil, and NSS's module with it
@@ -15,11 +16,25 @@ packages=(
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
+    pinentry-tty      # asks on a terminal that it is told
     pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
+    strace            # what processes hand on
     util-linux        # prlimit, setpriv, setsid, unshare
 )
+
+interop=(
+    dbus-daemon       # what a desktop's programs talk through
+    dunst             # shows notifications
+    fonts-dejavu-core # and their letters
+    libnotify-bin     # notify-send
+    pinentry-gnome3
+    pinentry-gtk2
+    xdotool           # types into windows
+    xvfb              # a screen that is none
+)
+if [ "${1:-}" = interop ]; then packages+=("${interop[@]}"); fi
 
 missing=()
 for package in "${packages[@]}"; do

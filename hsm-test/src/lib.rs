@@ -6,20 +6,26 @@
 
 #![deny(unsafe_code)]
 
+pub mod askpass;
+pub mod assuan;
 pub mod bench;
+pub mod desktop;
 pub mod fault;
 pub mod floor;
 pub mod kryoptic;
+pub mod marker;
 pub mod nss;
 #[expect(unsafe_code, reason = "libcrypto is a C library, and this module is all that calls it")]
 pub mod openssl;
 pub mod pem;
+pub mod pinentry;
 pub mod pki;
 pub mod relay;
 pub mod s_server;
 pub mod server;
 pub mod softhsm;
 pub mod spy;
+pub mod terminal;
 
 mod files;
 mod target;

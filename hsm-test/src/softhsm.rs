@@ -146,6 +146,15 @@ impl SoftHsm {
         tool::run(self.pkcs11_tool().args(["--token-label", label]).args(set_pin).args(so_pin));
     }
 
+    /// Gives the token `lab` and its file another PIN, in place of [`PIN`](Self::PIN).
+    pub fn change_pin(&self, new: &str) {
+        let mut change = self.unlocked();
+        tool::run(
+            change.args(["--change-pin", "--new-pin", "env:LAB_NEW_PIN"]).env("LAB_NEW_PIN", new),
+        );
+        write(&self.pin_file(), &format!("{new}\n"));
+    }
+
     /// Deletes the public key object, as some provisioning tools leave tokens.
     pub fn delete_public_key(&self, label: &str) {
         tool::run(self.unlocked().args(["--delete-object", "--type", "pubkey", "--label", label]));

@@ -12,7 +12,7 @@ use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Server};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, granted, install, lab, run, under};
+use crate::lab::{Ended, Lab, granted, install, lab, on_terminal, run, under};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -289,19 +289,6 @@ fn a_clock_outside_the_certificates_time_is_found_before_anything_is_sent() {
     assert_eq!(lab.server.connections(), 0);
 }
 
-/// What a person sees on a terminal, with stdout elsewhere.
-fn on_a_terminal(command: &Command) -> String {
-    let quoted =
-        |word: &OsStr| format!("'{}'", word.to_str().expect("text").replace('\'', r"'\''"));
-    let words: Vec<_> = command.get_args().skip(1).map(quoted).collect();
-    let mut script = Command::new("script");
-    script.args(["-qec", &format!("{} >/dev/null", words.join(" ")), "/dev/null"]).env_clear();
-    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = script.env("SHELL", "/bin/sh").stdin(Stdio::null()).output().expect("script");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[test]
 fn a_person_is_warned_once_when_the_certificate_is_near_its_end() {
     let now = SystemTime::now();
@@ -312,7 +299,7 @@ fn a_person_is_warned_once_when_the_certificate_is_near_its_end() {
     ] {
         let lab = lab();
         let mut journey = at_another_time(&lab, "+0", (now - HOUR, now + left));
-        assert_eq!(on_a_terminal(&journey), warning);
+        assert_eq!(on_terminal(&journey), warning);
         granted(&mut journey);
     }
 }

@@ -9,6 +9,7 @@ use hsm_test::fault::Fault;
 use hsm_test::pki::Pki;
 use hsm_test::server::{Config, Server};
 use hsm_test::softhsm::SoftHsm;
+use hsm_test::terminal::Terminal;
 use tempfile::TempDir;
 
 pub(crate) struct Lab {
@@ -124,15 +125,29 @@ pub(crate) fn granted(command: &mut Command) -> serde_json::Value {
     document
 }
 
-/// Runs a command with its stderr on a terminal and its stdout thrown away; what the terminal showed.
+/// The same command without the session of its own, if it has one: for a terminal, which makes one.
+pub(crate) fn bare(command: &Command) -> Command {
+    let own = std::iter::once(command.get_program()).chain(command.get_args());
+    let mut words = own.skip(if command.get_program() == "setsid" { 2 } else { 0 });
+    let mut bare = Command::new(words.next().expect("setsid --wait PROGRAM"));
+    bare.args(words).envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    bare
+}
+
+/// The same command, its stdout thrown away.
+pub(crate) fn without_stdout(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" >/dev/null", "sh"]).arg(command.get_program());
+    shell.args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
+/// Runs a command with its stderr on its terminal and its stdout thrown away; what a person saw.
 pub(crate) fn on_terminal(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let quoted: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
-    let mut script = Command::new("script");
-    script.args(["-qec", &format!("{} >/dev/null", quoted.join(" ")), "/dev/null"]);
-    let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    script.env_clear().envs(environment).env("SHELL", "/bin/sh").stdin(Stdio::null());
-    run(&mut script).stdout
+    let mut terminal = Terminal::open();
+    terminal.start(&without_stdout(&bare(command))).finish();
+    terminal.shown()
 }
 
 /// Runs a tool of the lab and returns its stdout.

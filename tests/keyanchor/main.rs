@@ -29,6 +29,7 @@ mod parsers;
 mod prompts;
 mod reach;
 mod sdks;
+mod secrecy;
 mod streams;
 mod tls;
 mod tokens;

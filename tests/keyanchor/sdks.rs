@@ -3,8 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use hsm_test::softhsm::SoftHsm;
+use hsm_test::terminal::Terminal;
 
 use crate::lab::{Lab, ended, lab};
+use crate::prompts::pin;
 
 /// The virtual environment of `make test`. Without it this is skipped, loudly, unless `LAB=require`.
 fn python() -> Option<PathBuf> {
@@ -21,12 +26,16 @@ fn python() -> Option<PathBuf> {
 
 /// A profile as a user writes it: one line, absolute paths, the URI in double quotes.
 fn configured(lab: &Lab, program: &Path) -> Command {
+    configured_with(lab, program, &lab.uri("laptop"))
+}
+
+fn configured_with(lab: &Lab, program: &Path, uri: &str) -> Command {
     let arguments = lab.server.arguments().join(" ");
     let line = format!(
         "{} credential-process --key \"{}\" --pkcs11-lib {} --certificate {} {arguments}",
         env!("CARGO_BIN_EXE_keyanchor"),
-        lab.uri("laptop"),
-        hsm_test::softhsm::SoftHsm::module().display(),
+        uri,
+        SoftHsm::module().display(),
         lab.hsm.chain("laptop").display(),
     );
     let (bundle, url) = (lab.server.ca_bundle(), lab.server.url());
@@ -55,6 +64,44 @@ fn the_aws_cli_gets_its_identity_through_us() {
         ended(&aws.args(["sts", "get-caller-identity", "--output", "json"]).output().expect("aws"));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stdout.contains(IDENTITY), "{}", ended.stdout);
+}
+
+/// The AWS CLI reads our stdout and stderr through pipes; the person is before its terminal.
+#[test]
+fn the_question_appears_on_the_terminal_of_the_aws_cli() {
+    let Some(bin) = python() else { return };
+    let lab = lab();
+    let mut aws = configured_with(&lab, &bin.join("aws"), "pkcs11:token=lab;object=laptop");
+    let mut terminal = Terminal::open();
+    let before = terminal.state();
+    terminal.start_captured(aws.args(["sts", "get-caller-identity", "--output", "json"]));
+    terminal.wait_for("wants to sign with pkcs11:token=lab;object=laptop;id=%01\r\n");
+    terminal.wait_for("PIN for token 'lab': ").type_in(&pin());
+    let ended = ended(&terminal.finish());
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{:?}", terminal.shown());
+    assert!(ended.stdout.contains(IDENTITY), "{}", ended.stdout);
+    assert!(!terminal.shown().contains(SoftHsm::PIN), "{:?}", terminal.shown());
+    assert_eq!(terminal.state(), before);
+}
+
+#[test]
+fn without_a_terminal_the_aws_cli_is_told_so_at_once() {
+    let Some(bin) = python() else { return };
+    let lab = lab();
+    let aws = configured_with(&lab, &bin.join("aws"), "pkcs11:token=lab;object=laptop");
+    let mut alone = Command::new("setsid");
+    alone.arg("--wait").arg(aws.get_program()).args(["sts", "get-caller-identity"]).env_clear();
+    alone.envs(aws.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let start = Instant::now();
+    let ended = ended(&alone.output().expect("aws"));
+    assert!(
+        ended.stderr.contains("keyanchor: error: no terminal to ask for the PIN"),
+        "{}",
+        ended.stderr
+    );
+    // A person would have had fifty seconds; most of this is Python's.
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(ended.code != 0 && lab.server.requests().is_empty());
 }
 
 #[test]

@@ -5,13 +5,16 @@
 mod behaviour;
 mod cli;
 mod client;
+mod desktop;
 mod fault;
 mod grants;
 mod kryoptic;
 mod mistakes;
+mod pinentry;
 mod pki;
 mod policy;
 mod softhsm;
 mod sts;
+mod terminal;
 mod tls;
 mod vectors;

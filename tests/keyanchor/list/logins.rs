@@ -5,12 +5,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use hsm_test::softhsm::SoftHsm;
+use hsm_test::terminal::Terminal;
 use serde_json::Value;
 
 use crate::calls::Calls;
-use crate::lab::{Lab, lab, named_fault, run};
+use crate::lab::{Lab, bare, lab, named_fault, run};
 use crate::list::{items, json, key, list, spied, table, token};
-use crate::prompts::Terminal;
 
 /// The provisioned token without its public objects: nothing of its keys can be seen.
 fn hiding() -> Lab {
@@ -159,37 +159,43 @@ fn without_a_pin_and_a_terminal_the_rest_is_shown() {
     assert!(shown.contains("    no terminal to ask for the PIN of token 'lab'\n"), "{shown}");
 }
 
-/// `list` on a terminal of its own, with these variables.
-fn on_a_terminal(lab: &Lab, variables: &str, options: &str) -> Terminal {
-    let program = env!("CARGO_BIN_EXE_keyanchor");
-    Terminal::start_with(lab, |_| {
-        format!("env -u NO_COLOR TERM=xterm {variables} '{program}' list {options}; echo code=$?")
-    })
+/// `list` on a terminal, which is all that its stdout and stderr are.
+fn on_a_terminal(lab: &Lab, variables: &[(&str, &str)], options: &[&str]) -> Terminal {
+    let mut command = bare(&list(lab));
+    command.env("TERM", "xterm").envs(variables.iter().copied()).args(options);
+    let mut terminal = Terminal::open();
+    terminal.start(&command);
+    terminal
 }
 
 #[test]
 fn a_person_is_asked_and_their_time_does_not_count() {
     let lab = hiding();
-    let mut terminal = on_a_terminal(&lab, "", "--login");
+    let mut terminal = on_a_terminal(&lab, &[], &["--login"]);
     terminal.wait_for("PIN for token 'lab': ");
     std::thread::sleep(Duration::from_secs(4));
     terminal.type_in(&format!("{}\n", SoftHsm::PIN));
-    let shown = terminal.finish();
-    assert!(shown.contains("code=0") && !shown.contains(SoftHsm::PIN), "{shown}");
+    assert!(terminal.finish().status.success());
+    let shown = terminal.shown();
+    assert!(!shown.contains(SoftHsm::PIN), "{shown}");
     assert!(shown.contains("pkcs11:token=lab;object=laptop;id=%01"), "{shown}");
 }
 
 #[test]
 fn colour_is_for_a_terminal_that_can_show_it_and_a_person_who_wants_it() {
     let lab = lab();
-    let shown = |variables, options| on_a_terminal(&lab, variables, options).finish();
-    let coloured = shown("", "");
+    let shown = |variables: &[_], options: &[&str]| {
+        let mut terminal = on_a_terminal(&lab, variables, options);
+        terminal.finish();
+        terminal.shown()
+    };
+    let coloured = shown(&[], &[]);
     assert!(coloured.contains("\x1b[32mcertificate: valid until"), "{coloured}");
-    assert!(shown("NO_COLOR=", "").contains("\x1b["), "empty is not set");
-    for variables in ["NO_COLOR=1", "TERM=dumb", "TERM="] {
-        let plain = shown(variables, "");
-        assert!(plain.contains("laptop") && !plain.contains('\x1b'), "{variables}: {plain}");
+    assert!(shown(&[("NO_COLOR", "")], &[]).contains("\x1b["), "empty is not set");
+    for variable in [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "")] {
+        let plain = shown(&[variable], &[]);
+        assert!(plain.contains("laptop") && !plain.contains('\x1b'), "{variable:?}: {plain}");
     }
-    assert!(!shown("", "--json").contains('\x1b'));
+    assert!(!shown(&[], &["--json"]).contains('\x1b'));
     assert!(!table(list(&lab).env("TERM", "xterm")).contains('\x1b'), "a pipe is no terminal");
 }

@@ -1,0 +1,186 @@
+//! Where a PIN must not be, whatever the way it came: in the memory of the main program, and in any
+//! system call by which it could leave. Each search is shown to find what it looks for.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use hsm_test::marker::Marker;
+use hsm_test::server::Behaviour;
+use hsm_test::terminal::Terminal;
+
+use crate::lab::{Lab, bare, lab, tool};
+use crate::prompts::asking;
+
+/// In the environment of the main program: a core of it has that.
+const ENVIRONMENT: &str = "LAB_MARKER=a text that a core of the program has";
+
+/// How a signed request begins to say who it is from.
+const REQUEST: &str = "AWS4-X509-ECDSA-SHA256 Credential=";
+
+/// System calls that hand bytes to somebody else, or leave them somewhere.
+const HANDED_ON: &str = "trace=execve,execveat,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,\
+                         sendmmsg,vmsplice,process_vm_writev,setxattr,fsetxattr,io_uring_enter";
+
+/// A token whose PIN is nowhere by chance.
+fn marked() -> (Lab, Marker) {
+    let lab = lab();
+    lab.hsm.change_pin(Marker::PIN);
+    (lab, Marker::new(Marker::PIN))
+}
+
+/// The PIN on the command line, for all to see.
+fn shown(lab: &Lab) -> Command {
+    let mut command = lab.credential_process();
+    command.args(["--key", &format!("pkcs11:token=lab;object=laptop?pin-value={}", Marker::PIN)]);
+    command.arg("--certificate").arg(lab.hsm.chain("laptop"));
+    command
+}
+
+/// Waits until the signed request is there; the server does not answer it.
+fn wait_for_request(lab: &Lab) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while lab.server.requests().is_empty() {
+        assert!(Instant::now() < until, "no request");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// All memory of a process, also what it keeps out of dumps.
+fn core(lab: &Lab, process: u32) -> Vec<u8> {
+    let path = lab.hsm.dir().join("core");
+    let (process, write) = (process.to_string(), format!("generate-core-file {}", path.display()));
+    let all = "set dump-excluded-mappings on";
+    let options = ["--batch", "-nx", "--readnever", "-p", &process, "-ex", all, "-ex", &write];
+    tool("gdb", &options.map(AsRef::as_ref));
+    let core = std::fs::read(&path).expect("a core: gdb may have to be root");
+    std::fs::remove_file(path).expect("core");
+    core
+}
+
+/// The forms of the PIN in the memory of the main program, which has sent its request and waits.
+fn in_the_memory_of(lab: &Lab, process: u32, marker: &Marker) -> Vec<&'static str> {
+    wait_for_request(lab);
+    let core = core(lab, process);
+    for text in [ENVIRONMENT, REQUEST] {
+        assert!(!Marker::new(text).found_in(&core).is_empty(), "a core has {text:?}");
+    }
+    marker.found_in(&core)
+}
+
+/// A run that takes its time: the server does not answer.
+fn patient(lab: &Lab, command: &Command) -> Command {
+    lab.server.behave(Behaviour::Hang);
+    let (name, value) = ENVIRONMENT.split_once('=').expect("NAME=VALUE");
+    let mut command = bare(command);
+    command.args(["--timeout", "60s"]).env(name, value);
+    command
+}
+
+struct Waiting(Child);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("it was waiting for the server");
+    }
+}
+
+/// The same for one that nobody is asked by.
+fn in_the_memory_of_a_run(lab: &Lab, command: &Command, marker: &Marker) -> Vec<&'static str> {
+    let waiting = Waiting(patient(lab, command).spawn().expect("it starts"));
+    in_the_memory_of(lab, waiting.0.id(), marker)
+}
+
+#[test]
+fn no_copy_of_a_pin_from_a_file_is_in_the_main_program() {
+    let (lab, pin) = marked();
+    assert_eq!(in_the_memory_of_a_run(&lab, &lab.with_key("laptop"), &pin), [""; 0]);
+}
+
+#[test]
+fn no_copy_of_a_pin_that_is_typed_is_in_the_main_program() {
+    let (lab, pin) = marked();
+    let mut terminal = Terminal::open();
+    terminal.start_captured(&patient(&lab, &asking(&lab))).wait_for("PIN for token 'lab': ");
+    terminal.type_in(&format!("{}\n", pin.text()));
+    assert_eq!(in_the_memory_of(&lab, terminal.leader(), &pin), [""; 0]);
+}
+
+#[test]
+fn a_copy_that_is_in_the_main_program_is_found() {
+    let (lab, pin) = marked();
+    let found = in_the_memory_of_a_run(&lab, &shown(&lab), &pin);
+    assert!(found.contains(&"the beginning") && found.contains(&"the end"), "{found:?}");
+}
+
+/// The same run under strace, which writes down what any of its processes hands on; and the program
+/// says all that it has to say.
+fn traced(lab: &Lab, command: &Command) -> Command {
+    let bare = bare(command);
+    let mut traced = Command::new("strace");
+    // In hexadecimal: whatever the bytes are, they can be read back.
+    traced.args(["-f", "-xx", "-s", "99999", "-e", HANDED_ON, "-o"]).arg(log(lab));
+    traced.arg(bare.get_program()).args(bare.get_args()).arg("--debug");
+    traced.envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced
+}
+
+fn log(lab: &Lab) -> PathBuf {
+    lab.hsm.dir().join("strace.log")
+}
+
+/// The calls that carry it, by name, with the forms.
+fn calls_with(lab: &Lab, marker: &Marker) -> Vec<(String, Vec<&'static str>)> {
+    let log = std::fs::read_to_string(log(lab)).expect("strace ran");
+    let calls = log.lines().filter_map(|line| {
+        let found = marker.found_in(&strings(line));
+        let name = line.split('(').next()?.split(' ').next_back()?;
+        (!found.is_empty()).then(|| (name.to_owned(), found))
+    });
+    calls.collect()
+}
+
+/// All strings of a line of strace, one after the other, as `writev` has them.
+fn strings(line: &str) -> Vec<u8> {
+    let digits = line.split("\\x").skip(1).filter_map(|piece| piece.get(..2));
+    digits.map(|two| u8::from_str_radix(two, 16).expect("strace writes \\xNN")).collect()
+}
+
+/// The run was a whole one that said a lot, and none of it was the PIN.
+fn told_nothing(lab: &Lab, output: &Output, pin: &Marker) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("C_Login") && stderr.contains("string to sign"), "{stderr}");
+    let answer = Marker::new(&String::from_utf8_lossy(&output.stdout[..64]));
+    assert!(calls_with(lab, &answer).iter().any(|(name, _)| name == "write"), "strace sees writes");
+    assert_eq!(calls_with(lab, pin), []);
+}
+
+#[test]
+fn no_system_call_hands_a_pin_from_a_file_on() {
+    let (lab, pin) = marked();
+    let output = traced(&lab, &lab.with_key("laptop")).output().expect("strace");
+    told_nothing(&lab, &output, &pin);
+}
+
+#[test]
+fn no_system_call_hands_a_pin_that_is_typed_on() {
+    let (lab, pin) = marked();
+    let mut terminal = Terminal::open();
+    terminal.start_captured(&traced(&lab, &asking(&lab))).wait_for("PIN for token 'lab': ");
+    let output = terminal.type_in(&format!("{}\n", pin.text())).finish();
+    told_nothing(&lab, &output, &pin);
+    assert_eq!(pin.found_in(terminal.shown().as_bytes()), [""; 0]);
+}
+
+#[test]
+fn a_system_call_that_hands_a_pin_on_is_found() {
+    let (lab, pin) = marked();
+    let output = traced(&lab, &shown(&lab)).output().expect("strace");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = calls_with(&lab, &pin);
+    let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    // The command line, and the frame to the host: that is all, and why there is a warning.
+    assert_eq!(names, ["execve", "write"], "{found:?}");
+    assert_eq!(pin.found_in(&[output.stdout, output.stderr].concat()), [""; 0]);
+}
