@@ -215,6 +215,8 @@ fn a_token_that_locks_is_never_brought_there_unasked() {
     ];
     for (golden, foreign, options, logins) in steps {
         let key = foreign.uri("p256");
+        // Written to, it is another one: the refusal of the run before does not count.
+        lab.write("wrong-pin", "99999999\n");
         let (ended, calls) = foreign.spied(&lab, &[&["--key", key.as_str()], options].concat());
         // The sentences are those of any other token.
         let stderr = ended.stderr.replace("'kryoptic'", "'lab'");

@@ -47,7 +47,7 @@ fn a_person_is_asked_on_the_terminal_and_the_question_is_erased() {
     let mut terminal = Terminal::open();
     let before = terminal.state();
     terminal.start_captured(&asking(&lab));
-    terminal.wait_for("keyanchor wants to sign with pkcs11:token=lab;object=laptop;id=%01");
+    terminal.wait_for(" wants to sign with pkcs11:token=lab;object=laptop;id=%01");
     terminal.wait_for("PIN for token 'lab': ");
     assert!(!terminal.state().echoes());
     terminal.type_in(&format!("9\x7f{}", pin()));
@@ -63,7 +63,7 @@ fn a_question_that_is_folded_is_erased_as_a_whole() {
     terminal.resize(40, 24);
     terminal.start_captured(&asking(&lab)).wait_for("PIN for token 'lab': ").type_in(&pin());
     granted(&mut terminal);
-    assert!(terminal.shown().contains("\r\x1b[2A\x1b[J"), "{:?}", terminal.shown());
+    assert!(terminal.shown().contains("\r\x1b[3A\x1b[J"), "{:?}", terminal.shown());
 }
 
 #[test]
@@ -82,6 +82,10 @@ fn a_typed_pin_that_cannot_be_one_is_not_sent() {
     let lab = lab();
     let mut terminal = asked(&lab);
     terminal.wait_for("PIN for token 'lab': ").type_in("1\n");
+    for _ in 0..2 {
+        terminal.wait_for("keyanchor: the token takes PINs of 4 to 255 bytes");
+        terminal.wait_for("PIN for token 'lab': ").type_in("1\n");
+    }
     check("pin-typed-that-cannot-be-one", &lab, &finish(&mut terminal));
 }
 
@@ -116,15 +120,19 @@ fn a_person_who_does_not_answer_is_given_up_before_the_sdk_gives_up() {
 }
 
 #[test]
-fn a_wrong_pin_is_sent_once_and_the_next_person_is_warned() {
+fn a_person_is_asked_again_while_tries_are_left_and_the_next_one_is_warned() {
     let lab = lab();
     let mut terminal = asked(&lab);
-    terminal.wait_for("PIN for token 'lab': ").type_in("000000\n");
-    let ended = finish(&mut terminal);
-    assert_eq!(ended.code, 4);
-    assert!(ended.stderr.contains("the PIN is from the terminal; few tries are left"));
+    for wrong in ["000000\n", "000001\n", "000002\n"] {
+        terminal.wait_for("PIN for token 'lab': ").type_in(wrong);
+        if wrong != "000002\n" {
+            terminal.wait_for("keyanchor: wrong PIN; few tries are left");
+        }
+    }
+    check("pin-typed-wrong-three-times", &lab, &finish(&mut terminal));
     let mut terminal = asked(&lab);
     terminal.wait_for("a wrong PIN was entered before; few tries are left");
+    terminal.wait_for("PIN for token 'lab': ").type_in("000000\n");
     terminal.wait_for("PIN for token 'lab': ").type_in(&pin());
     granted(&mut terminal);
 }
