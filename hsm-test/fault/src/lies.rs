@@ -2,13 +2,13 @@
 
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_BYTE, CK_MECHANISM, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_SLOT_ID,
-    CK_TOKEN_INFO, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_CLOCK_ON_TOKEN, CKR_MECHANISM_INVALID,
-    CKR_OK,
+    CK_TOKEN_INFO, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CK_USER_TYPE, CK_UTF8CHAR,
+    CKF_CLOCK_ON_TOKEN, CKR_MECHANISM_INVALID, CKR_OK,
 };
 
-use crate::fault::Forward;
+use crate::fault::{self, Forward};
 use crate::script::Lie;
-use crate::wrong;
+use crate::{real, wrong};
 
 /// A function that has no such word in its answer.
 pub(crate) fn unfit(_: &Lie) -> CK_RV {
@@ -101,6 +101,9 @@ pub(crate) unsafe fn token_info(
             info.model.fill(0x80);
             info.serialNumber.fill(0);
         }
+        Lie::Maker(name) => {
+            info.manufacturerID.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+        }
         Lie::Unparsable(label) if info.label.starts_with(label.as_bytes()) => {
             info.flags |= CKF_CLOCK_ON_TOKEN;
             info.utcTime.fill(b'x');
@@ -109,6 +112,26 @@ pub(crate) unsafe fn token_info(
         other => return unfit(other),
     }
     CKR_OK
+}
+
+/// C_Login.
+pub(crate) unsafe fn login(
+    lie: &Lie,
+    forward: Forward<'_>,
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: *mut CK_UTF8CHAR,
+) -> CK_RV {
+    match (lie, real::module().C_Login) {
+        (Lie::Pad(typed, after), Some(login)) if pin.is_null() => {
+            fault::sleep(*after);
+            let mut typed = typed.clone().into_bytes();
+            // SAFETY: the caller's session, and a PIN of that length.
+            unsafe { login(session, user, typed.as_mut_ptr(), typed.len() as CK_ULONG) }
+        }
+        (Lie::Pad(..), _) => forward(),
+        (other, _) => unfit(other),
+    }
 }
 
 /// C_GetAttributeValue. Its return value does not say that nothing was written.

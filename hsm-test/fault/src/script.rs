@@ -66,6 +66,10 @@ pub(crate) enum Lie {
     Garbage,
     /// `length 0xffffffff`: so long is an attribute, or a signature.
     Length(CK_ULONG),
+    /// `maker Yubico`: so begins what a token says about who made it.
+    Maker(String),
+    /// `pad 648219 after 2`: a login without a PIN waits until this one has been typed on a pad.
+    Pad(String, Duration),
     /// `refuse-mechanism 0x1`: CKR_MECHANISM_INVALID for that one; it is not passed on.
     RefuseMechanism(CK_MECHANISM_TYPE),
     /// `unparsable LABEL`: the token of that label has a clock, and a time that is none.
@@ -150,6 +154,8 @@ fn untrue(lie: &[&str]) -> Result<Lie, String> {
         }
         ["garbage"] => Lie::Garbage,
         ["length", length] => Lie::Length(number(length)?),
+        ["maker", name] => Lie::Maker(name.to_owned()),
+        ["pad", pin, "after", time] => Lie::Pad(pin.to_owned(), duration(time)?),
         ["refuse-mechanism", mechanism] => Lie::RefuseMechanism(number(mechanism)?),
         ["unparsable", label] => Lie::Unparsable(label.to_owned()),
         ["zero"] => Lie::Zero,

@@ -78,7 +78,8 @@ functions! {
     C_GetOperationState(session: SessionId, state: Bytes, length: Length) of Session(session);
     C_SetOperationState(session: SessionId, state: Bytes, size: Size, cipher: Object, authentication: Object)
         of Session(session);
-    C_Login(session: SessionId, user: CK_USER_TYPE, pin: Text, size: Size) of Session(session);
+    C_Login(session: SessionId, user: CK_USER_TYPE, pin: Text, size: Size)
+        of Session(session), lies login(session, user, pin);
     C_Logout(session: SessionId) of Session(session);
     C_CreateObject(session: SessionId, template: Attributes, size: Size, object: Objects) of Session(session);
     C_CopyObject(session: SessionId, from: Object, template: Attributes, size: Size, object: Objects)
