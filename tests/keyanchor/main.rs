@@ -26,6 +26,7 @@ mod modules;
 mod network;
 mod objects;
 mod parsers;
+mod pins;
 mod prompts;
 mod reach;
 mod sdks;

@@ -95,6 +95,7 @@ pub(crate) unsafe fn token_info(
     let info = unsafe { &mut *info };
     match lie {
         Lie::Flags(more) => info.flags |= more,
+        Lie::NoFlags(less) => info.flags &= !less,
         Lie::Garbage => {
             info.label.fill(0xff);
             info.manufacturerID.fill(0x1b);

@@ -62,6 +62,8 @@ pub(crate) enum Lie {
     Count(CK_ULONG),
     /// `flags +0x20000`: what a token says about itself as well.
     Flags(CK_FLAGS),
+    /// `flags -0x8`: what it does not say.
+    NoFlags(CK_FLAGS),
     /// `garbage`: texts without an end that are not UTF-8.
     Garbage,
     /// `length 0xffffffff`: so long is an attribute, or a signature.
@@ -149,9 +151,11 @@ fn untrue(lie: &[&str]) -> Result<Lie, String> {
         ["clear", attribute] => Lie::Clear(number(attribute)?),
         ["corrupt"] => Lie::Corrupt,
         ["count", count] => Lie::Count(number(count)?),
-        ["flags", flags] => {
-            Lie::Flags(number(flags.strip_prefix('+').ok_or("flags are added: +0x20000")?)?)
-        }
+        ["flags", flags] => match (flags.strip_prefix('+'), flags.strip_prefix('-')) {
+            (Some(more), _) => Lie::Flags(number(more)?),
+            (_, Some(less)) => Lie::NoFlags(number(less)?),
+            _ => return Err("flags are added or taken away: +0x20000".to_owned()),
+        },
         ["garbage"] => Lie::Garbage,
         ["length", length] => Lie::Length(number(length)?),
         ["maker", name] => Lie::Maker(name.to_owned()),
