@@ -114,14 +114,37 @@ fn a_pinentry_that_was_chosen_is_used_or_named() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o757);
     std::fs::set_permissions(&open, mode).expect("chmod");
     let silent = program(&lab, "silent", "exit 0");
-    let windowless = program(&lab, "windowless", NO_WINDOW);
     for (name, chosen) in [
-        ("pinentry-that-cannot-ask", windowless.as_path()),
-        ("pinentry-that-ends", &silent),
+        ("pinentry-that-ends", silent.as_path()),
         ("pinentry-that-is-missing", &missing),
+        ("pinentry-that-is-not-in-path", Path::new("no-such-pinentry")),
         ("pinentry-that-others-can-change", &open),
         ("pinentry-with-a-relative-path", Path::new("bin/pinentry")),
     ] {
+        check(name, &lab, &run(asks(&lab).env("KEYANCHOR_PINENTRY", chosen)));
+    }
+}
+
+#[test]
+fn what_a_pinentry_says_is_not_believed() {
+    let lab = lab();
+    for (name, says) in [
+        ("pinentry-that-answers-without-an-end", "yes '# nothing'"),
+        (
+            "pinentry-that-cannot-ask",
+            "echo 'ERR 83918950 Inappropriate ioctl for device <Pinentry>'",
+        ),
+        ("pinentry-that-gives-no-text", r"printf 'D \377\nOK\n'"),
+        ("pinentry-that-gives-too-much", "yes \"D $(printf %0900d 7)\""),
+        ("pinentry-that-refuses", "echo ERR 1"),
+        ("pinentry-that-says-something-else", "echo 'PIN: '"),
+        ("pinentry-with-an-endless-line", "yes | tr -d '\\n'"),
+    ] {
+        let lines = format!(
+            "echo OK hello; while read -r line; do case $line in \
+             GETPIN) {says};; *) echo OK;; esac; done"
+        );
+        let chosen = program(&lab, "pinentry", &lines);
         check(name, &lab, &run(asks(&lab).env("KEYANCHOR_PINENTRY", chosen)));
     }
 }
