@@ -13,6 +13,8 @@ use hsm_test::terminal::Terminal;
 use crate::golden::check;
 use crate::lab::{Lab, granted, install, lab, run};
 
+mod desktop;
+
 /// A journey for which somebody has to be asked, without a terminal.
 fn asks(lab: &Lab) -> Command {
     let mut command = lab.credential_process();
