@@ -16,6 +16,7 @@ packages=(
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
+    pinentry-curses   # asks on a terminal, in a window of letters
     pinentry-tty      # asks on a terminal that it is told
     pkg-config        # finds both of kryoptic's libraries
     python3-venv      # for the AWS CLI and boto3

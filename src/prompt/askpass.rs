@@ -69,9 +69,7 @@ fn answer(mut program: Program) -> Result<Secret, NoPin> {
     if !program.status()?.success() {
         return Err(NoPin::Cancelled);
     }
-    let line = line.strip_suffix(b"\r").unwrap_or(&line);
-    let text = str::from_utf8(line).map_err(|_| program.unusable("the PIN is not UTF-8 text"))?;
-    Ok(Secret::new(text.to_owned()))
+    program::typed(line.strip_suffix(b"\r").unwrap_or(&line))
 }
 
 #[cfg(test)]
@@ -93,8 +91,8 @@ mod tests {
         assert_eq!(answered("exit 0").as_deref(), Ok(""));
         assert_eq!(answered("echo 1234; exit 1"), Err(NoPin::Cancelled));
         assert_eq!(answered("kill $$"), Err(NoPin::Cancelled));
-        let Err(NoPin::Unusable(reason)) = answered("printf '\\377\\n'") else { panic!("UTF-8") };
-        assert!(reason.ends_with(": the PIN is not UTF-8 text"), "{reason}");
+        let unfit = NoPin::Unfit("the PIN is not UTF-8 text");
+        assert_eq!(answered("printf '\\377\\n'"), Err(unfit));
         let Err(NoPin::Unusable(reason)) = answered("yes | tr -d '\\n'") else { panic!("endless") };
         assert!(reason.ends_with(": its answer is longer than 1000 bytes"), "{reason}");
     }

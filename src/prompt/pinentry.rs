@@ -84,11 +84,8 @@ fn ask(program: Program, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
     }
     match dialogue.ask("GETPIN")? {
         Answer::Good(pin) => {
-            let text = str::from_utf8(&pin);
-            let text = text.map_err(|_| dialogue.unusable("the PIN is not UTF-8 text"))?;
-            let secret = Secret::new(text.to_owned());
             dialogue.end();
-            Ok(secret)
+            program::typed(&pin)
         }
         Answer::Refused { code, .. } if GAVE_UP.contains(&code) => Err(NoPin::Cancelled),
         Answer::Refused { text, .. } => Err(dialogue.unusable(&text)),

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::lock::Lock;
 use crate::paths;
 use crate::prompt::{NoPin, plain};
+use crate::secret::Secret;
 
 mod echo;
 mod locate;
@@ -218,7 +219,8 @@ impl Program {
         let caller = PollFd::new(&self.caller, PollFlags::empty());
         let mut waited = [PollFd::new(&self.stdout, PollFlags::IN), caller];
         wait(&mut waited, None).ok_or(NoPin::Cancelled)?;
-        if !waited[1].revents().is_empty() {
+        // What has been said already is taken even then.
+        if waited[0].revents().is_empty() {
             return Err(NoPin::Cancelled);
         }
         let mut byte = [0];
@@ -264,6 +266,15 @@ impl Drop for Program {
             let _ = self.child.wait();
         }
     }
+}
+
+/// What a person typed, as a program gives it out.
+///
+/// # Errors
+/// When it is not text.
+pub fn typed(bytes: &[u8]) -> Result<Secret, NoPin> {
+    let text = str::from_utf8(bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))?;
+    Ok(Secret::new(text.to_owned()))
 }
 
 /// One dialog at a time: two would lie on top of each other, and a person would answer the wrong one.

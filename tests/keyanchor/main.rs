@@ -5,6 +5,7 @@
 
 mod ahead;
 mod answers;
+mod askers;
 mod calls;
 mod catalogue;
 mod clock;

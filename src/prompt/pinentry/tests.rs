@@ -97,7 +97,8 @@ fn a_program_that_is_no_pinentry_is_left() {
     assert_eq!(reason("GETPIN) yes '# nothing';;"), "its answer has too many lines");
     assert_eq!(reason("GETPIN) yes | tr -d '\\n';;"), "its answer is longer than 1000 bytes");
     assert_eq!(reason("GETPIN) yes D $(printf %0900d 7);;"), "its answer is too long");
-    assert_eq!(reason("GETPIN) printf 'D \\377\\nOK\\n';;"), "the PIN is not UTF-8 text");
+    let unfit = NoPin::Unfit("the PIN is not UTF-8 text");
+    assert_eq!(answer("GETPIN) printf 'D \\377\\nOK\\n';;"), Err(unfit));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_caller_who_is_gone_is_not_waited_for() {
 
 #[test]
 fn one_that_does_not_listen_is_ended_all_the_same() {
-    let (mut program, _caller) = shell("trap '' TERM; echo $$; while :; do sleep 100; done");
+    let (mut program, _caller) = shell("trap '' TERM; echo $$; exec sleep 100");
     let pid = program.read_line(20).expect("reads").expect("a line");
     drop(program);
     assert!(!is_there(&pid));

@@ -41,6 +41,15 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "no error: what a program that asks or shows is told, by its own protocol",
+        &["keyanchor: done", "OPTION ", "SETPROMPT PIN:", "SETTIMEOUT {}", "SETTITLE keyanchor"],
+    ),
+    ("nobody is there who could read it", &["nobody waits for its answer any more"]),
+    (
+        "found earlier, by the option: a unit test of src/prompt/program.rs provokes it",
+        &["no program is named"],
+    ),
+    (
         "no fault of our own is known; a test of src/cli/fault.rs makes one",
         &[
             "keyanchor came upon a fault of its own",
