@@ -30,6 +30,7 @@ mod prompts;
 mod reach;
 mod sdks;
 mod secrecy;
+mod shell;
 mod streams;
 mod tls;
 mod tokens;
