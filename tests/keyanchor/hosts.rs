@@ -8,7 +8,7 @@ use crate::lab::{Ended, Lab, fault, granted, install, lab, run};
 
 /// The program and its host in this test's own folder, so that their processes can be told apart:
 /// a host's environment is hidden from its own user.
-fn own_programs(lab: &Lab) -> PathBuf {
+pub(crate) fn own_programs(lab: &Lab) -> PathBuf {
     let folder = lab.safe.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
     for program in [env!("CARGO_BIN_EXE_keyanchor"), env!("CARGO_BIN_EXE_keyanchor-pkcs11")] {
@@ -19,7 +19,7 @@ fn own_programs(lab: &Lab) -> PathBuf {
 }
 
 /// Processes of this test's own programs.
-fn left_behind(lab: &Lab) -> Vec<(PathBuf, String)> {
+pub(crate) fn left_behind(lab: &Lab) -> Vec<(PathBuf, String)> {
     let marker = lab.safe.path().display().to_string();
     let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let lines = processes.filter_map(|process| {
@@ -110,7 +110,7 @@ fn a_killed_front_leaves_no_host_behind() {
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
 }
 
-fn wait_until(condition: impl Fn() -> bool) {
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !condition() {
         assert!(Instant::now() < until, "waited in vain");

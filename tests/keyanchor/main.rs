@@ -32,6 +32,7 @@ mod prompts;
 mod reach;
 mod sdks;
 mod secrecy;
+mod shell;
 mod streams;
 mod tls;
 mod tokens;

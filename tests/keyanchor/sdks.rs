@@ -75,7 +75,8 @@ fn the_question_appears_on_the_terminal_of_the_aws_cli() {
     let mut terminal = Terminal::open();
     let before = terminal.state();
     terminal.start_captured(aws.args(["sts", "get-caller-identity", "--output", "json"]));
-    terminal.wait_for("wants to sign with pkcs11:token=lab;object=laptop;id=%01\r\n");
+    terminal.wait_for("keyanchor: aws (process ");
+    terminal.wait_for(") wants to sign with pkcs11:token=lab;object=laptop;id=%01");
     terminal.wait_for("PIN for token 'lab': ").type_in(&pin());
     let ended = ended(&terminal.finish());
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{:?}", terminal.shown());
