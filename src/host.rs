@@ -19,7 +19,7 @@ use crate::prompt::{GUARD, Notice, Terminal, bell};
 use crate::wire::frame::{self, Frame};
 use crate::wire::list::Listed;
 use crate::wire::outbox::Outbox;
-use crate::wire::{self, Bytes, Failure, Open, PinRules, Reply, Request, VERSION};
+use crate::wire::{self, Awaited, Bytes, Failure, Open, PinRules, Reply, Request, VERSION};
 
 mod doors;
 mod token_lock;
@@ -107,7 +107,7 @@ impl<'a> Host<'a> {
         }
         match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
             Request::Open(open) => self.open(open, frames),
-            Request::Insert(token) => Ok(self.wait_for(&token)),
+            Request::Insert { token, no_prompt } => Ok(self.wait_for(&token, no_prompt)),
             Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
                 Found::Visible(selected) => Reply::Selected(selected),
                 Found::Hidden => Reply::Hidden,
@@ -211,8 +211,8 @@ impl<'a> Host<'a> {
     }
 
     /// Tells a person what to put in, until the main program wants no more. Nothing is open here.
-    fn wait_for(&self, token: &str) -> Reply {
-        let etiquette = Etiquette::new(PinRules::default(), None);
+    fn wait_for(&self, token: &str, no_prompt: bool) -> Reply {
+        let etiquette = Etiquette::new(PinRules { no_prompt, ..PinRules::default() }, None);
         let stdin = io::stdin();
         bell::ring(self.outbox, &|| etiquette.person(), &Notice::Insert(token), || {
             let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];
@@ -227,7 +227,7 @@ fn waiting<'l>(outbox: &'l Outbox, lock: &'l mut TokenLock) -> Box<Waiting<'l>> 
     Box::new(|begins| {
         if begins {
             lock.give_up();
-            outbox.send(&Reply::Notice(wire::Notice::Waiting));
+            outbox.send(&Reply::Notice(wire::Notice::Waiting(Awaited::Pin)));
             return Ok(());
         }
         outbox.send(&Reply::Notice(wire::Notice::Resumed));

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::wire::Awaited;
 use crate::wire::failure::Tries;
 
 mod askpass;
@@ -88,6 +89,16 @@ pub enum Notice<'a> {
 }
 
 impl Notice<'_> {
+    /// For the main program, whose time it is.
+    #[must_use]
+    pub fn awaited(&self) -> Awaited {
+        match self {
+            Self::Insert(_) => Awaited::Token,
+            Self::Touch(_) => Awaited::Touch,
+            Self::Type(_) => Awaited::Pad,
+        }
+    }
+
     /// What they are told, on one line.
     #[must_use]
     pub fn text(&self) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::certificate::Certificate;
 use crate::deadline::Deadline;
 use crate::key::public_key::{PublicKey, PublicKeyError, Scheme};
-use crate::wire::{Failure, PinRules, Wanted};
+use crate::wire::{Awaited, Failure, PinRules, Wanted};
 
 pub mod file;
 pub mod hosted;
@@ -61,6 +61,15 @@ pub struct Settings {
     pub debug: bool,
     /// When all must be over.
     pub deadline: Deadline,
+}
+
+fn missed(awaited: Awaited) -> &'static str {
+    match awaited {
+        Awaited::Pad => "no PIN was typed on the reader",
+        Awaited::Pin => "no PIN was given",
+        Awaited::Token => "no token was put in",
+        Awaited::Touch => "the token was not touched",
+    }
 }
 
 /// Why a key cannot be used.
@@ -137,8 +146,10 @@ pub enum Error {
         tried: Vec<PathBuf>,
     },
     /// A person did not answer in time.
-    #[error("no PIN was given within {waited:?}")]
+    #[error("{} within {waited:?}", missed(*.awaited))]
     NobodyAnswered {
+        /// What they were to do.
+        awaited: Awaited,
         /// How long they were given.
         waited: Duration,
     },

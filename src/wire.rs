@@ -34,7 +34,12 @@ pub enum Request {
     /// Answered by [`Reply::Listed`].
     List(Option<Box<TokenFilter>>),
     /// Tell a person to put this token in, until stdin ends. Not answered; nothing need be open.
-    Insert(String),
+    Insert {
+        /// Its name.
+        token: String,
+        /// Nobody may be asked for anything.
+        no_prompt: bool,
+    },
     /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
     Unlock,
     /// Sign with the selected key, after logging in where that is needed. Answered by
@@ -163,8 +168,21 @@ pub struct Selected {
 pub enum Notice {
     /// The device is about to run this function; if nothing more is heard, it is to blame.
     Calling(String),
-    /// A person is asked for something: their time does not count.
-    Waiting,
+    /// A person is waited for: their time does not count.
+    Waiting(Awaited),
     /// The person has answered, or gave up.
     Resumed,
+}
+
+/// What a person is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Awaited {
+    /// A PIN that is typed on the device.
+    Pad,
+    /// A PIN, by a question or from a program.
+    Pin,
+    /// A token that is not there.
+    Token,
+    /// A touch.
+    Touch,
 }

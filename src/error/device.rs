@@ -30,8 +30,9 @@ pub(super) fn report(error: &Error) -> Report {
             .cause(without(reason, module))
             .hint("give the module's full path with --pkcs11-lib; OpenSC's is opensc-pkcs11.so, SoftHSM's libsofthsm2.so"),
         Error::NoModule => Report::new(Class::Local, error).hint(NAME_THE_MODULE),
-        Error::NobodyAnswered { .. } => Report::new(Class::Deadline, error)
-            .hint("run it again, or put the PIN into a file and name it with pin-source"),
+        Error::NobodyAnswered { awaited, .. } => {
+            Report::new(Class::Deadline, error).hint(pin::in_time(*awaited))
+        }
         Error::NoPublicKey { .. } => Report::new(Class::Local, error)
             .cause("neither a public key nor a certificate is beside it")
             .hint("give the certificate with --certificate"),

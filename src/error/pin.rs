@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::error::{Class, Report, call};
-use crate::wire::Failure;
 use crate::wire::failure::{Origin, Tries};
+use crate::wire::{Awaited, Failure};
 
 /// A record or a lock that somebody has spoiled.
 pub(super) const REMOVE: &str = "remove it, or name another folder with KEYANCHOR_RUNTIME_DIR";
@@ -17,7 +17,7 @@ pub(super) fn report(failure: &Failure) -> Report {
     match failure {
         Failure::Asker { reason, .. } => report
             .cause(reason)
-            .hint("correct KEYANCHOR_PINENTRY or SSH_ASKPASS, or unset them to be asked on the terminal"),
+            .hint("correct KEYANCHOR_PINENTRY or SSH_ASKPASS, run it on a terminal, or give the PIN with --pin-file"),
         Failure::NoPinSet { .. } => report
             .cause("nothing was tried")
             .hint("set one with the token's own tool, or with pkcs11-tool --init-pin"),
@@ -71,6 +71,16 @@ fn refused_before(report: Report, origin: &Origin, refused: u64) -> Report {
     report
         .cause(format!("the token refused a PIN at {time}, and {origin} may hold the same"))
         .hint("correct the PIN, then run keyanchor pin forget")
+}
+
+/// What one does who was too late.
+pub(super) fn in_time(awaited: Awaited) -> &'static str {
+    match awaited {
+        Awaited::Pad => "run it again, and type the PIN when the reader asks for it",
+        Awaited::Pin => "run it again, or put the PIN into a file and name it with --pin-file",
+        Awaited::Token => "put it in, and run it again",
+        Awaited::Touch => "run it again, and touch the token when its light blinks",
+    }
 }
 
 fn correction(origin: &Origin) -> &'static str {

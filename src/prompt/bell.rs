@@ -24,7 +24,7 @@ pub fn ring<T>(
         let (working, over) = mpsc::channel::<()>();
         let tell = move || {
             if waits(&over, PATIENCE) {
-                outbox.send(&Reply::Notice(wire::Notice::Waiting));
+                outbox.send(&Reply::Notice(wire::Notice::Waiting(notice.awaited())));
                 person().notify(notice, &mut |time| waits(&over, time));
                 // Whoever could not be told is waited for all the same.
                 let _ = over.recv();

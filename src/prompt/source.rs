@@ -141,11 +141,15 @@ fn from_variable(value: Option<OsString>) -> Result<Zeroizing<Vec<u8>>, String> 
     Ok(Zeroizing::new(value.into_encoded_bytes()))
 }
 
-/// The program is named in the message anyway.
+/// The message names the program as the user does: where it really is need not be said too.
 fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
-    let named = format!("{}: ", words.first().map(String::as_str).unwrap_or_default());
-    let said = |reason: String| reason.strip_prefix(&named).map(str::to_owned).unwrap_or(reason);
-    program::output(words, &[], MOST).map_err(said)
+    let named = words.first().map(PathBuf::from).unwrap_or_default();
+    let really = std::fs::canonicalize(&named).unwrap_or_default();
+    program::output(words, &[], MOST).map_err(|reason| {
+        let names = [named, really].map(|path| format!("{}: ", path.display()));
+        let bare = names.iter().find_map(|name| reason.strip_prefix(name.as_str()));
+        bare.map(str::to_owned).unwrap_or(reason)
+    })
 }
 
 /// The first line break at the end is not part of the PIN (RFC 7512 §7 and editors).

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_place_is_refused_and_not_shown() {
         let refused = |answer: Result<PinSource, Usage>| {
-            let usage = answer.err().expect("refused");
+            let usage = answer.expect_err("refused");
             format!("{} {}", usage.what, usage.cause.unwrap_or_default())
         };
         for shown in [

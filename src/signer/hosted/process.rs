@@ -15,7 +15,7 @@ use crate::deadline::{Deadline, PERSON};
 use crate::secret::Secret;
 use crate::signer::hosted::{Error, Settings, programs};
 use crate::wire::frame;
-use crate::wire::{FilePath, Notice, Open, PinRules, Reply, Request, VERSION};
+use crate::wire::{Awaited, FilePath, Notice, Open, PinRules, Reply, Request, VERSION};
 
 mod replies;
 
@@ -33,6 +33,9 @@ const ORDER: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// What a host does before it calls the first function of a module.
 const START: &str = "its start";
+
+/// What a person is waited for, and since when.
+type Wait = Option<(Awaited, Instant)>;
 
 /// A host's process that has been told nothing yet: it starts while we look what to tell it.
 pub(super) struct Standby(Option<Child>);
@@ -74,9 +77,10 @@ pub(super) struct Messenger(Standby);
 
 impl Messenger {
     pub(super) fn ask_for(token: String, settings: &Settings) -> Result<Self, Error> {
+        let no_prompt = settings.pin.no_prompt;
         let mut standby = Standby::start(settings)?;
         let stdin = standby.0.as_mut().and_then(|child| child.stdin.as_mut());
-        let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert(token)));
+        let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert { token, no_prompt }));
         // One that has died tells nobody, and the token is waited for all the same.
         drop(told);
         Ok(Self(standby))
@@ -182,8 +186,7 @@ impl Host {
     /// Waits for an answer. Each function that is announced has its own time; a person's time is
     /// not counted against the run.
     fn answer(&mut self) -> Result<Reply, Error> {
-        let mut waiting: Option<Instant> = None;
-        let mut module_runs = true;
+        let mut waiting = None;
         loop {
             let time = match waiting {
                 Some(_) => self.deadline.left_for_a_person(),
@@ -191,34 +194,46 @@ impl Host {
             };
             match self.replies.next(time) {
                 // What is announced after the end must not put it off.
-                Ok(Reply::Notice(_)) if time.is_zero() => return Err(self.late(waiting.is_some())),
+                Ok(Reply::Notice(_)) if time.is_zero() => return Err(self.late(waiting)),
+                Ok(Reply::Notice(notice)) => self.heed(notice, &mut waiting),
                 Ok(Reply::Failed(failure)) => return Err(failure.into()),
-                Ok(Reply::Notice(Notice::Calling(function))) => {
-                    debug!("{}: {function}", self.module.display());
-                    self.function = function;
-                    module_runs = true;
-                }
-                Ok(Reply::Notice(Notice::Waiting)) => {
-                    self.asked_a_person = true;
-                    module_runs = false;
-                    waiting = Some(Instant::now());
-                }
-                Ok(Reply::Notice(Notice::Resumed)) => {
-                    let since = waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
-                    self.deadline.forgive(since);
-                }
                 Ok(reply) => return Ok(reply),
-                Err(Silence::Late) => return Err(self.late(waiting.is_some())),
-                Err(Silence::Closed) if waiting.is_some() && !module_runs => {
-                    return Err(self.lost_with_the_question());
-                }
-                Err(Silence::Closed) => return Err(self.crashed()),
+                Err(Silence::Late) => return Err(self.late(waiting)),
+                Err(Silence::Closed) => return Err(self.lost(waiting)),
             }
         }
     }
 
-    fn late(&mut self, waiting: bool) -> Error {
-        if waiting { Error::NobodyAnswered { waited: PERSON } } else { self.hung() }
+    fn heed(&mut self, notice: Notice, waiting: &mut Wait) {
+        match notice {
+            Notice::Calling(function) => {
+                debug!("{}: {function}", self.module.display());
+                self.function = function;
+            }
+            Notice::Waiting(awaited) => {
+                self.asked_a_person = true;
+                *waiting = Some((awaited, Instant::now()));
+            }
+            Notice::Resumed => {
+                let since = waiting.take().map_or(Duration::ZERO, |(_, since)| since.elapsed());
+                self.deadline.forgive(since);
+            }
+        }
+    }
+
+    fn late(&mut self, waiting: Wait) -> Error {
+        match waiting {
+            Some((awaited, _)) => Error::NobodyAnswered { awaited, waited: PERSON },
+            None => self.hung(),
+        }
+    }
+
+    /// The module is to blame, unless a person was asked: that is our own affair.
+    fn lost(&mut self, waiting: Wait) -> Error {
+        match waiting {
+            Some((Awaited::Pin, _)) => self.lost_with_the_question(),
+            _ => self.crashed(),
+        }
     }
 
     fn hung(&mut self) -> Error {

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn what_a_host_says_unasked_waits_in_its_pipe() {
-        let notice = r#"m{"Notice":"Waiting"}"#;
+        let notice = r#"m{"Notice":"Resumed"}"#;
         let frame = format!(r"printf '\000\000\000\{:03o}{notice}'", notice.len());
         let script = format!("n=0; while [ $n -lt 10000 ]; do {frame}; n=$((n+1)); done");
         let mut host = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn();
