@@ -198,13 +198,6 @@ impl<'a> Host<'a> {
             }
         };
         if let Err(failure) = made {
-            let refused = matches!(
-                failure,
-                Failure::PinWrong { .. } | Failure::PinLocked { sent: Some(_), .. }
-            );
-            if !refused {
-                return Err(failure);
-            }
             etiquette.second_pin(&mut door, failure, &mut waiting(self.outbox, lock))?;
         }
         Ok(door.made)

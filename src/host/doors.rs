@@ -40,6 +40,10 @@ impl Door for Token<'_, '_> {
         !self.0.is_not_the_keys_token()
     }
 
+    fn may_have_its_own_pin(&self) -> bool {
+        false
+    }
+
     fn state(&mut self) -> Result<PinState, Failure> {
         self.0.pin_state()
     }
@@ -60,6 +64,10 @@ impl Door for Signature<'_, '_> {
 
     fn takes_what_is_configured(&self) -> bool {
         true
+    }
+
+    fn may_have_its_own_pin(&self) -> bool {
+        self.device.key_asks_each_time()
     }
 
     fn state(&mut self) -> Result<PinState, Failure> {

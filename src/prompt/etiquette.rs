@@ -34,6 +34,9 @@ pub trait Door {
     /// Whether a PIN that was configured is for this token.
     fn takes_what_is_configured(&self) -> bool;
 
+    /// Whether it may be that the PIN which opened the token is not the one for this.
+    fn may_have_its_own_pin(&self) -> bool;
+
     /// What the token says now.
     ///
     /// # Errors
@@ -129,21 +132,22 @@ impl Etiquette {
         }
     }
 
-    /// The PIN that opened the token was refused for the key's own login, and that is remembered. It
-    /// is not the end where the key has a PIN of its own, and a person can tell it.
+    /// After a failure with the PIN that opened the token: if it was refused for the key's own login,
+    /// that is remembered, and not the end where a person can be asked for another.
     ///
     /// # Errors
-    /// The refusal itself where it is.
+    /// The failure itself where it is the end.
     pub fn second_pin(
         &mut self,
         door: &mut dyn Door,
-        refused: Failure,
+        failure: Failure,
         waiting: &mut Waiting<'_>,
     ) -> Result<(), Failure> {
-        self.note(door, &refused);
-        let may = matches!(&refused, Failure::PinWrong { tries, .. } if self.remain(*tries));
-        if !may || self.rules.reuse || !self.person().interactive() {
-            return Err(refused);
+        self.note(door, &failure);
+        let remain = matches!(&failure, Failure::PinWrong { tries, .. } if self.remain(*tries));
+        let may = remain && door.may_have_its_own_pin() && !self.rules.reuse;
+        if !may || !self.person().interactive() {
+            return Err(failure);
         }
         let why = "the key wants a PIN of its own with each signature; the token's was refused";
         self.ask(door, Some(why.to_owned()), waiting)
@@ -339,3 +343,6 @@ pub fn tries_left(tries: Tries, asked_again: bool) -> Option<&'static str> {
         Tries::Unknown => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use crate::lab::{Ended, Lab, bare, ended};
 
 mod doors;
 mod memory;
+mod page;
 mod sources;
 mod waits;
 

@@ -45,11 +45,17 @@ impl Device<'_> {
             .ok_or_else(|| return_value::failure("C_Sign", &token, &Error::InvalidValue))
     }
 
+    /// Whether the selected key is known to want a login with each signature.
+    #[must_use]
+    pub fn key_asks_each_time(&self) -> bool {
+        let known = self.key.as_ref().and_then(|key| key.private_half);
+        known.is_some_and(|(_, each_time)| each_time)
+    }
+
     /// A key that wants a login with each signature has just had it: it is not lost, but not enough.
     fn is_loss(&self, failure: &Failure) -> bool {
-        let known = self.key.as_ref().and_then(|key| key.private_half);
-        let each_time = known.is_some_and(|(_, each_time)| each_time);
-        return_value::is_loss(failure) && !(each_time && return_value::wants_login(failure))
+        let enough = !(self.key_asks_each_time() && return_value::wants_login(failure));
+        return_value::is_loss(failure) && enough
     }
 
     fn signed(&mut self, ways: &[Way; 2], last_try: bool) -> Result<Vec<u8>, Failure> {
