@@ -38,3 +38,4 @@ mod tls;
 mod tokens;
 mod usage;
 mod values;
+mod ways;
