@@ -23,6 +23,7 @@ mod journeys;
 mod lab;
 mod limits;
 mod list;
+mod lockout;
 mod modules;
 mod network;
 mod objects;

@@ -11,7 +11,7 @@ use hsm_test::terminal::Terminal;
 
 use crate::lab::{Lab, bare, lab, tool};
 use crate::prompts::asking;
-use crate::ways::{ASKED, STORED};
+use crate::ways::{ASKED, IN_THE_URI, STORED};
 
 /// In the environment of the main program: a core of it has that.
 const ENVIRONMENT: &str = "LAB_MARKER=a text that a core of the program has";
@@ -30,20 +30,17 @@ fn marked() -> (Lab, Marker) {
     (lab, Marker::new(Marker::PIN))
 }
 
-/// The PIN on the command line, for all to see.
-fn shown(lab: &Lab) -> Command {
-    let mut command = lab.credential_process();
-    command.args(["--key", &format!("pkcs11:token=lab;object=laptop?pin-value={}", Marker::PIN)]);
-    command.arg("--certificate").arg(lab.hsm.chain("laptop"));
-    command
-}
-
 /// A run that has no PIN yet.
 fn without(lab: &Lab) -> Command {
     let mut command = lab.credential_process();
     command.args(["--key", "pkcs11:token=lab;object=laptop"]);
     command.arg("--certificate").arg(lab.hsm.chain("laptop"));
     command
+}
+
+/// The PIN on the command line, for all to see.
+fn shown(lab: &Lab, pin: &Marker) -> Command {
+    (IN_THE_URI.give)(lab, without(lab), pin.text())
 }
 
 /// Waits until the signed request is there; the server does not answer it.
@@ -124,7 +121,7 @@ fn no_copy_of_a_pin_that_is_typed_is_in_the_main_program() {
 #[test]
 fn a_copy_that_is_in_the_main_program_is_found() {
     let (lab, pin) = marked();
-    let found = in_the_memory_of_a_run(&lab, &shown(&lab), &pin);
+    let found = in_the_memory_of_a_run(&lab, &shown(&lab, &pin), &pin);
     assert!(found.contains(&"the beginning") && found.contains(&"the end"), "{found:?}");
 }
 
@@ -204,7 +201,7 @@ fn no_system_call_hands_a_pin_that_is_typed_on() {
 #[test]
 fn a_system_call_that_hands_a_pin_on_is_found() {
     let (lab, pin) = marked();
-    let output = traced(&lab, &shown(&lab)).output().expect("strace");
+    let output = traced(&lab, &shown(&lab, &pin)).output().expect("strace");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found = calls_with(&lab, &pin);
     let calls: Vec<_> = found.iter().map(|(_, call)| call.as_str()).collect();

@@ -26,6 +26,9 @@ pub(crate) const STORED: [Way; 6] = [
     Way { name: "--pin-env", give: variable, by: &["strace", "keyanchor"] },
 ];
 
+/// In the URI, and so in the main program and on its command line.
+pub(crate) const IN_THE_URI: Way = Way { name: "pin-value", give: value, by: &[] };
+
 /// Where a program asks a person.
 pub(crate) const ASKED: [Way; 2] = [
     Way { name: "pinentry", give: pinentry, by: &["pinentry", "head", "sed", "tr"] },
@@ -68,6 +71,17 @@ fn command(lab: &Lab, mut command: Command, pin: &str) -> Command {
 fn variable(_: &Lab, mut command: Command, pin: &str) -> Command {
     command.args(["--pin-env", "LAB_PIN"]).env("LAB_PIN", pin);
     command
+}
+
+fn value(_: &Lab, command: Command, pin: &str) -> Command {
+    let mut with_it = Command::new(command.get_program());
+    with_it.args(command.get_args().map(|word| match word.to_str() {
+        Some(uri) if uri.starts_with("pkcs11:") => format!("{uri}?pin-value={pin}").into(),
+        _ => word.to_owned(),
+    }));
+    with_it.env_clear();
+    with_it.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    with_it
 }
 
 fn pinentry(lab: &Lab, mut command: Command, pin: &str) -> Command {
