@@ -19,7 +19,7 @@ use crate::lab::{Ended, Lab, granted, lab, run};
 const MODULES: [fn(&Lab) -> Foreign; 3] = [softhsm, kryoptic, nss];
 
 /// A PKCS#11 module, and a token of it with keys that have their certificates beside them.
-struct Foreign {
+pub(crate) struct Foreign {
     module: PathBuf,
     environment: Vec<(String, OsString)>,
     init_args: Option<String>,
@@ -39,7 +39,7 @@ struct Key {
     logins: usize,
 }
 
-fn softhsm(lab: &Lab) -> Foreign {
+pub(crate) fn softhsm(lab: &Lab) -> Foreign {
     let key = |(label, id, logins)| {
         let certificate = lab.hsm.certificate(label);
         if label != "rsa2048" {
@@ -63,7 +63,7 @@ fn kryoptic(lab: &Lab) -> Foreign {
     of_kryoptic(lab, &Rc::new(Kryoptic::provisioned(&lab.pki())))
 }
 
-fn of_kryoptic(lab: &Lab, kryoptic: &Rc<Kryoptic>) -> Foreign {
+pub(crate) fn of_kryoptic(lab: &Lab, kryoptic: &Rc<Kryoptic>) -> Foreign {
     let key = |(label, _, _)| Key { label, certificate: kryoptic.certificate(label), logins: 1 };
     Foreign {
         module: safe_copy(lab, &Kryoptic::module()),
@@ -123,19 +123,37 @@ impl Foreign {
         command
     }
 
-    /// A run with pkcs11-spy before the module, and what it saw.
-    fn spied(&self, lab: &Lab, options: &[&str]) -> (Ended, Calls) {
-        let log = lab.hsm.dir().join("spy.log");
+    /// `credential-process` with pkcs11-spy before the module.
+    fn watched(&self, lab: &Lab, log: &Path) -> Command {
         // Without a fault to make it only hides the interfaces of PKCS#11 3.x: the spy would pass
         // them on as they are, and see nothing.
         let plain = Fault::new(lab.safe.path(), &self.module, "");
         let mut command = self.through(lab, &spy::module());
-        command.envs(plain.command_env()).envs(spy::command_env(&plain.module(), &log));
-        let ended = run(command.args(options));
-        let calls = Calls(std::fs::read_to_string(&log).expect("the spy's log"));
-        std::fs::remove_file(log).expect("the spy's log");
-        (ended, calls)
+        command.envs(plain.command_env()).envs(spy::command_env(&plain.module(), log));
+        command
     }
+
+    /// A run with the spy, and what it saw.
+    fn spied(&self, lab: &Lab, options: &[&str]) -> (Ended, Calls) {
+        let log = lab.hsm.dir().join("spy.log");
+        let ended = run(self.watched(lab, &log).args(options));
+        (ended, seen(&log))
+    }
+
+    /// A run for its first key that has no PIN, with the spy.
+    pub(crate) fn without_pin(&self, lab: &Lab, log: &Path) -> Command {
+        let mut command = self.watched(lab, log);
+        let key = format!("pkcs11:token={};object={}", self.token, self.keys[0].label);
+        command.args(["--key", &key]).arg("--certificate").arg(&self.keys[0].certificate);
+        command
+    }
+}
+
+/// What the spy has seen; nothing where the module was not even loaded. The next run begins anew.
+pub(crate) fn seen(log: &Path) -> Calls {
+    let calls = Calls(std::fs::read_to_string(log).unwrap_or_default());
+    let _ = std::fs::remove_file(log);
+    calls
 }
 
 #[test]

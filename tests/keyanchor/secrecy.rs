@@ -11,6 +11,7 @@ use hsm_test::terminal::Terminal;
 
 use crate::lab::{Lab, bare, lab, tool};
 use crate::prompts::asking;
+use crate::ways::{ASKED, IN_THE_URI, STORED};
 
 /// In the environment of the main program: a core of it has that.
 const ENVIRONMENT: &str = "LAB_MARKER=a text that a core of the program has";
@@ -29,12 +30,17 @@ fn marked() -> (Lab, Marker) {
     (lab, Marker::new(Marker::PIN))
 }
 
-/// The PIN on the command line, for all to see.
-fn shown(lab: &Lab) -> Command {
+/// A run that has no PIN yet.
+fn without(lab: &Lab) -> Command {
     let mut command = lab.credential_process();
-    command.args(["--key", &format!("pkcs11:token=lab;object=laptop?pin-value={}", Marker::PIN)]);
+    command.args(["--key", "pkcs11:token=lab;object=laptop"]);
     command.arg("--certificate").arg(lab.hsm.chain("laptop"));
     command
+}
+
+/// The PIN on the command line, for all to see.
+fn shown(lab: &Lab, pin: &Marker) -> Command {
+    (IN_THE_URI.give)(lab, without(lab), pin.text())
 }
 
 /// Waits until the signed request is there; the server does not answer it.
@@ -92,9 +98,15 @@ fn in_the_memory_of_a_run(lab: &Lab, command: &Command, marker: &Marker) -> Vec<
 }
 
 #[test]
-fn no_copy_of_a_pin_from_a_file_is_in_the_main_program() {
-    let (lab, pin) = marked();
-    assert_eq!(in_the_memory_of_a_run(&lab, &lab.with_key("laptop"), &pin), [""; 0]);
+fn no_copy_of_a_pin_that_is_not_typed_is_in_the_main_program() {
+    for way in STORED.iter().chain(&ASKED) {
+        let (lab, pin) = marked();
+        let found =
+            in_the_memory_of_a_run(&lab, &(way.give)(&lab, without(&lab), pin.text()), &pin);
+        // A variable of its own is in its memory: once, and it makes no copy.
+        let own = if way.name == "--pin-env" { &["the beginning", "the end"][..] } else { &[] };
+        assert_eq!(found, own, "{}", way.name);
+    }
 }
 
 #[test]
@@ -109,7 +121,7 @@ fn no_copy_of_a_pin_that_is_typed_is_in_the_main_program() {
 #[test]
 fn a_copy_that_is_in_the_main_program_is_found() {
     let (lab, pin) = marked();
-    let found = in_the_memory_of_a_run(&lab, &shown(&lab), &pin);
+    let found = in_the_memory_of_a_run(&lab, &shown(&lab, &pin), &pin);
     assert!(found.contains(&"the beginning") && found.contains(&"the end"), "{found:?}");
 }
 
@@ -118,8 +130,8 @@ fn a_copy_that_is_in_the_main_program_is_found() {
 fn traced(lab: &Lab, command: &Command) -> Command {
     let bare = bare(command);
     let mut traced = Command::new("strace");
-    // In hexadecimal: whatever the bytes are, they can be read back.
-    traced.args(["-f", "-xx", "-s", "99999", "-e", HANDED_ON, "-o"]).arg(log(lab));
+    // In hexadecimal: whatever the bytes are, they can be read back. With the names of processes.
+    traced.args(["-f", "-v", "-Y", "-xx", "-s", "99999", "-e", HANDED_ON, "-o"]).arg(log(lab));
     traced.arg(bare.get_program()).args(bare.get_args()).arg("--debug");
     traced.envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))));
     traced
@@ -129,15 +141,17 @@ fn log(lab: &Lab) -> PathBuf {
     lab.hsm.dir().join("strace.log")
 }
 
-/// The calls that carry it, by name, with the forms.
-fn calls_with(lab: &Lab, marker: &Marker) -> Vec<(String, Vec<&'static str>)> {
+/// The calls that carry it: the process's name and the call's.
+fn calls_with(lab: &Lab, marker: &Marker) -> Vec<(String, String)> {
     let log = std::fs::read_to_string(log(lab)).expect("strace ran");
-    let calls = log.lines().filter_map(|line| {
-        let found = marker.found_in(&strings(line));
-        let name = line.split('(').next()?.split(' ').next_back()?;
-        (!found.is_empty()).then(|| (name.to_owned(), found))
+    let calls = log.lines().filter(|line| !marker.found_in(&strings(line)).is_empty());
+    let named = calls.map(|line| {
+        // 4242<\x63\x61\x74> write(1, …
+        let (process, call) = line.split_once("> ").expect("PID<NAME>");
+        let name = String::from_utf8_lossy(&strings(process)).into_owned();
+        (name, call.split('(').next().unwrap_or_default().to_owned())
     });
-    calls.collect()
+    named.collect()
 }
 
 /// All strings of a line of strace, one after the other, as `writev` has them.
@@ -146,21 +160,32 @@ fn strings(line: &str) -> Vec<u8> {
     digits.map(|two| u8::from_str_radix(two, 16).expect("strace writes \\xNN")).collect()
 }
 
-/// The run was a whole one that said a lot, and none of it was the PIN.
-fn told_nothing(lab: &Lab, output: &Output, pin: &Marker) {
+/// The run was a whole one that said a lot, and none of it was the PIN. The calls that carry it are
+/// those of who handed it to us.
+fn told_nothing(lab: &Lab, output: &Output, pin: &Marker, by: &[&str]) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert!(stderr.contains("C_Login") && stderr.contains("string to sign"), "{stderr}");
+    assert_eq!(pin.found_in(&output.stderr), [""; 0]);
     let answer = Marker::new(&String::from_utf8_lossy(&output.stdout[..64]));
-    assert!(calls_with(lab, &answer).iter().any(|(name, _)| name == "write"), "strace sees writes");
-    assert_eq!(calls_with(lab, pin), []);
+    assert_eq!(calls_with(lab, &answer), [("keyanchor".into(), "write".into())], "it sees writes");
+    let calls = calls_with(lab, pin);
+    assert_eq!(calls.is_empty(), by.is_empty(), "what is handed to us is seen");
+    let others = |(name, call): &(String, String)| {
+        let with_its_variables = call == "execve" || !name.starts_with("keyanchor");
+        !by.contains(&name.as_str()) || !with_its_variables
+    };
+    let ours: Vec<_> = calls.into_iter().filter(others).collect();
+    assert_eq!(ours, [], "{by:?}");
 }
 
 #[test]
-fn no_system_call_hands_a_pin_from_a_file_on() {
-    let (lab, pin) = marked();
-    let output = traced(&lab, &lab.with_key("laptop")).output().expect("strace");
-    told_nothing(&lab, &output, &pin);
+fn no_system_call_of_ours_hands_a_pin_on_that_is_not_typed() {
+    for way in STORED.iter().chain(&ASKED) {
+        let (lab, pin) = marked();
+        let command = (way.give)(&lab, without(&lab), pin.text());
+        told_nothing(&lab, &traced(&lab, &command).output().expect("strace"), &pin, way.by);
+    }
 }
 
 #[test]
@@ -169,18 +194,18 @@ fn no_system_call_hands_a_pin_that_is_typed_on() {
     let mut terminal = Terminal::open();
     terminal.start_captured(&traced(&lab, &asking(&lab))).wait_for("PIN for token 'lab': ");
     let output = terminal.type_in(&format!("{}\n", pin.text())).finish();
-    told_nothing(&lab, &output, &pin);
+    told_nothing(&lab, &output, &pin, &[]);
     assert_eq!(pin.found_in(terminal.shown().as_bytes()), [""; 0]);
 }
 
 #[test]
 fn a_system_call_that_hands_a_pin_on_is_found() {
     let (lab, pin) = marked();
-    let output = traced(&lab, &shown(&lab)).output().expect("strace");
+    let output = traced(&lab, &shown(&lab, &pin)).output().expect("strace");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found = calls_with(&lab, &pin);
-    let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let calls: Vec<_> = found.iter().map(|(_, call)| call.as_str()).collect();
     // The command line, and the frame to the host: that is all, and why there is a warning.
-    assert_eq!(names, ["execve", "write"], "{found:?}");
+    assert_eq!(calls, ["execve", "write"], "{found:?}");
     assert_eq!(pin.found_in(&[output.stdout, output.stderr].concat()), [""; 0]);
 }
