@@ -21,6 +21,7 @@ refusal when you have put the PIN right.";
 
 /// Forget which PINs were refused
 #[derive(Args)]
+#[command(after_help = EXAMPLE)]
 pub struct Options {
     #[command(subcommand)]
     verb: Verb,
