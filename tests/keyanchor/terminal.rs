@@ -63,12 +63,12 @@ impl Asked {
     }
 
     /// The PIN is taken; nothing of it was shown, and nothing is left.
-    fn is_answered(mut self, code: &str) {
+    fn takes_the_pin(mut self, code: &str) {
         self.terminal.type_in(&pin()).wait_for(code);
-        self.is_over();
+        self.ends();
     }
 
-    fn is_over(mut self) {
+    fn ends(mut self) {
         let ids = [self.main, self.host, self.guard];
         wait_until(|| !ids.into_iter().any(runs));
         self.terminal.finish();
@@ -122,7 +122,7 @@ fn a_guard_erases_the_question_and_what_was_typed_of_the_answer() {
         kill(asked.host, signal);
         kill(asked.host, Signal::CONT);
         asked.terminal.wait_for("no PIN was given");
-        asked.is_over();
+        asked.ends();
     }
 }
 
@@ -139,7 +139,7 @@ fn the_guard_has_no_variable_and_does_not_hold_the_hosts_answers_open() {
     let shared = own.iter().filter(|pipe| guard.contains(**pipe)).count();
     // The host's stdin, which tells the main program when the guard is done.
     assert_eq!((own.len(), shared), (2, 1), "{main:?} {guard:?}");
-    asked.is_answered("\"Version\":1");
+    asked.takes_the_pin("\"Version\":1");
 }
 
 /// Signals do not end it, and where it was killed the question does not need it.
@@ -151,7 +151,7 @@ fn a_question_outlives_its_guard() {
         kill(asked.guard, signal);
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(runs(asked.guard), survives, "{signal:?}");
-        asked.is_answered("\"Version\":1");
+        asked.takes_the_pin("\"Version\":1");
     }
 }
 
@@ -160,7 +160,7 @@ fn ctrl_backslash_gives_up() {
     let lab = lab();
     let mut asked = Asked::alone(&lab);
     asked.terminal.type_in("12\x1c").wait_for("no PIN was given for token 'lab'");
-    asked.is_over();
+    asked.ends();
 }
 
 /// Shortened again it is what would be right, if all that came in between had been taken.
@@ -185,7 +185,7 @@ fn ctrl_z_suspends_the_question_which_is_asked_again_in_front() {
     // 128 and SIGTSTP
     asked.terminal.type_in("12\x1a").wait_for(ERASED).wait_for("stopped=148");
     asked.terminal.wait_for("\nisig icanon ").wait_for(" echo ").wait_for(QUESTION);
-    asked.is_answered("code=0");
+    asked.takes_the_pin("code=0");
 }
 
 /// Nobody could bring it to the front again.
@@ -194,7 +194,7 @@ fn ctrl_z_without_a_shell_only_asks_again() {
     let lab = lab();
     let mut asked = Asked::alone(&lab);
     asked.terminal.type_in("12\x1a").wait_for(ERASED).wait_for(QUESTION);
-    asked.is_answered("\"Version\":1");
+    asked.takes_the_pin("\"Version\":1");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_question_in_the_background_waits_to_be_brought_to_the_front() {
     let stopped = "until [ \"$(ps -o state= -p $(jobs -p))\" = T ]; do sleep 0.01; done";
     let mut asked = Asked::in_a_job(&lab, &format!("bg >/dev/null\n{stopped}\necho again"));
     asked.terminal.type_in("\x1a").wait_for("stopped=148").wait_for("again").wait_for(QUESTION);
-    asked.is_answered("code=0");
+    asked.takes_the_pin("code=0");
 }
 
 /// A shell has switched the echo on meanwhile, and nobody has told us.
@@ -214,7 +214,7 @@ fn a_question_that_was_stopped_from_outside_is_asked_again_without_echo() {
         let mut asked = Asked::in_a_job(&lab, "stty echo icanon isig");
         kill_process_group(pid(asked.main), signal).expect("it is there and ours");
         asked.terminal.wait_for("stopped=").wait_for(QUESTION);
-        asked.is_answered("code=0");
+        asked.takes_the_pin("code=0");
     }
 }
 
@@ -228,7 +228,7 @@ fn a_host_that_was_stopped_for_a_while_shows_its_question_again() {
     kill(asked.host, Signal::CONT);
     asked.terminal.wait_for(ERASED).wait_for(QUESTION);
     asked.terminal.type_in("\x7f\x7f\x7f");
-    asked.is_answered("\"Version\":1");
+    asked.takes_the_pin("\"Version\":1");
 }
 
 /// The shell has the terminal again before the host sees that nobody waits for it.
