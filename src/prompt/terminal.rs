@@ -68,7 +68,7 @@ impl Terminal {
     }
 
     fn in_foreground(&self) -> Result<bool, NoPin> {
-        let foreground = termios::tcgetpgrp(&self.tty).map_err(|_| NoPin::Cancelled)?;
+        let foreground = termios::tcgetpgrp(&self.tty).map_err(lost)?;
         Ok(foreground == getpgrp())
     }
 
@@ -108,26 +108,32 @@ impl Terminal {
             return Ok(Outcome::Disturbed);
         }
         let mut guard = Guard::start(&self.caller);
-        let modes = Modes::of(&self.tty).map_err(|_| NoPin::Cancelled)?;
-        modes.make_quiet(&self.tty).map_err(|_| NoPin::Cancelled)?;
-        // A notice may stand in the line; a terminal in raw mode returns no carriage by itself.
-        let shown = format!("\r\x1b[K{}", question.replace('\n', "\r\n"));
-        let shown = (&self.tty).write_all(shown.as_bytes()).map_err(|_| NoPin::Cancelled);
+        let modes = Modes::of(&self.tty).map_err(lost)?;
+        modes.make_quiet(&self.tty).map_err(lost)?;
+        // A notice may stand in the line.
+        let shown = self.show(question, 0);
         if let Some(guard) = &mut guard {
             guard.shown(self.below(question));
         }
-        let outcome = shown.and_then(|()| self.line(&modes));
+        let outcome = shown.and_then(|()| self.answer(question, &modes));
         let answered = matches!(outcome, Ok(Outcome::Answer(_)));
         let restored = modes.restore(&self.tty, self.below(question), answered);
         if let Some(guard) = guard {
             guard.done();
         }
-        restored.map_err(|_| NoPin::Cancelled)?;
+        restored.map_err(lost)?;
         outcome
     }
 
-    fn line(&self, modes: &Modes) -> Result<Outcome, NoPin> {
-        let events = Events::of(&self.tty, &self.caller).map_err(|_| NoPin::Cancelled)?;
+    /// Shows it in place of what is there, with the cursor that many rows below its first.
+    fn show(&self, question: &str, below: u8) -> Result<(), NoPin> {
+        // A terminal in raw mode returns no carriage by itself.
+        let text = modes::erasure(below) + &question.replace('\n', "\r\n");
+        (&self.tty).write_all(text.as_bytes()).map_err(lost)
+    }
+
+    fn answer(&self, question: &str, modes: &Modes) -> Result<Outcome, NoPin> {
+        let events = Events::of(&self.tty, &self.caller).map_err(lost)?;
         let mut line = Line::new();
         loop {
             let event = events.wait();
@@ -135,15 +141,18 @@ impl Terminal {
                 return Err(NoPin::Cancelled);
             }
             // Nothing is read, and thus nothing typed unseen, that would have been echoed.
-            let quiet = modes.are_quiet(&self.tty).map_err(|_| NoPin::Cancelled)?;
+            let quiet = modes.are_quiet(&self.tty).map_err(lost)?;
             if !quiet || !self.in_foreground()? {
                 return Ok(Outcome::Disturbed);
+            }
+            if event.interrupted {
+                self.show(question, self.below(question))?;
             }
             if !event.key {
                 continue;
             }
             let mut byte = [0];
-            (&self.tty).read_exact(&mut byte).map_err(|_| NoPin::Cancelled)?;
+            (&self.tty).read_exact(&mut byte).map_err(lost)?;
             match line.take(byte[0]) {
                 Key::Enter => return line.finish().map(Outcome::Answer),
                 Key::GiveUp => return Err(NoPin::Cancelled),
@@ -213,6 +222,11 @@ impl Prompt for Terminal {
     fn interactive(&self) -> bool {
         true
     }
+}
+
+/// The terminal hung up: there is nobody at it any more.
+fn lost<E>(_: E) -> NoPin {
+    NoPin::Cancelled
 }
 
 fn question(request: &PinRequest<'_>) -> String {

@@ -35,6 +35,7 @@ mod sdks;
 mod secrecy;
 mod shell;
 mod streams;
+mod terminal;
 mod tls;
 mod tokens;
 mod usage;

@@ -103,7 +103,7 @@ impl Shell {
 }
 
 /// The process that this one has started, from whichever of its threads.
-fn child_of(parent: u32) -> Option<u32> {
+pub(crate) fn child_of(parent: u32) -> Option<u32> {
     let threads = std::fs::read_dir(format!("/proc/{parent}/task")).ok()?.flatten();
     let children = |thread: std::fs::DirEntry| {
         std::fs::read_to_string(thread.path().join("children")).unwrap_or_default()

@@ -9,7 +9,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
 /// Backs up the interruption, which is not seen where we were stopped between two waits.
-const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
 const TTY: u64 = 0;
 const CALLER: u64 = 1;
@@ -22,6 +22,8 @@ pub(super) struct Events(OwnedFd);
 pub(super) struct Event {
     /// Nobody waits for the answer any more.
     pub(super) caller_is_gone: bool,
+    /// The process was stopped and goes on, or a signal came that is not for us.
+    pub(super) interrupted: bool,
     /// There is something to read, or the terminal hung up.
     pub(super) key: bool,
 }
@@ -43,8 +45,10 @@ impl Events {
     pub(super) fn wait(&self) -> Event {
         let mut happened =
             [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(TTY) }; 2];
-        let count = epoll::wait(&self.0, &mut happened[..], Some(&LOOK)).unwrap_or(0);
+        let count = epoll::wait(&self.0, &mut happened[..], Some(&LOOK));
+        let interrupted = count == Err(rustix::io::Errno::INTR);
+        let count = count.unwrap_or(0);
         let of = |which| happened[..count].iter().any(|event| event.data.u64() == which);
-        Event { caller_is_gone: of(CALLER), key: of(TTY) }
+        Event { caller_is_gone: of(CALLER), interrupted, key: of(TTY) }
     }
 }

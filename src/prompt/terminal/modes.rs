@@ -54,12 +54,17 @@ impl Modes {
         if !self.are_quiet(tty)? {
             return Ok(());
         }
-        let up = if below == 0 { String::new() } else { format!("\x1b[{below}A") };
-        let erased = tty.write_all(format!("\r{up}\x1b[J").as_bytes());
+        let erased = tty.write_all(erasure(below).as_bytes());
         if !answer {
             termios::tcflush(tty, QueueSelector::IFlush)?;
         }
         termios::tcsetattr(tty, OptionalActions::Now, &self.before)?;
         erased
     }
+}
+
+/// Back to the start of the row that is that many above, and everything below erased.
+pub(super) fn erasure(below: u8) -> String {
+    let up = if below == 0 { String::new() } else { format!("\x1b[{below}A") };
+    format!("\r{up}\x1b[J")
 }
