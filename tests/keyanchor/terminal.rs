@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::golden::check;
 use crate::hosts::wait_until;
-use crate::lab::{Lab, lab};
+use crate::lab::{Lab, fault, lab};
 use crate::prompts::{asking, finish, pin};
 use crate::shell::child_of;
 
@@ -37,9 +37,7 @@ impl Asked {
     /// In a job of a shell, which then runs those lines, and brings it to the front.
     fn in_a_job(lab: &Lab, then: &str) -> Self {
         let asking = asking(lab);
-        let words = std::iter::once(asking.get_program()).chain(asking.get_args());
-        let words = words.map(|word| format!("'{}'", word.to_str().expect("text")));
-        let program = words.collect::<Vec<_>>().join(" ");
+        let program = line(&asking);
         let script = format!(
             "set -m\n{program} >/dev/null\necho stopped=$?\n{then}\nfg >/dev/null\necho code=$?\n"
         );
@@ -77,6 +75,12 @@ impl Asked {
         let (_, after) = shown.rsplit_once(QUESTION).expect("a question");
         assert!(after.contains(ERASED) && !shown.contains(SoftHsm::PIN), "{shown:?}");
     }
+}
+
+/// As a shell reads it.
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| format!("'{}' ", word.to_str().expect("text"))).collect()
 }
 
 fn pid(id: u32) -> Pid {
@@ -246,4 +250,30 @@ fn a_host_that_is_late_leaves_what_the_shell_has_set_up() {
     assert!(set_up(&asked.terminal));
     assert!(!asked.terminal.shown_since().contains("\x1b[J"), "{:?}", asked.terminal.shown());
     asked.terminal.type_in("\n").finish();
+}
+
+#[test]
+fn a_notice_makes_way_for_a_question_and_is_back_afterwards() {
+    let lab = lab();
+    let fault = fault(&lab, "C_GetTokenInfo * maker Yubico\nC_Sign 1 sleep forever");
+    let mut touched = asking(&lab);
+    touched.arg("--pin-file").arg(lab.hsm.pin_file()).arg("--pkcs11-lib").arg(fault.module());
+    let (touched, asking) = (touched, asking(&lab));
+    let script = format!(
+        "{touched} >/dev/null & sleep 2; {asked} >/dev/null; echo code=$?; read -r line; kill $!",
+        touched = line(&touched),
+        asked = line(&asking)
+    );
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(script);
+    shell.envs(asking.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.envs(fault.command_env());
+    let notice = "\rkeyanchor: touch token 'lab'\x1b[K";
+    let mut terminal = Terminal::open();
+    terminal.start(&shell).wait_for(notice).wait_for("\r\x1b[J").wait_for(QUESTION);
+    // Long enough for it to come back several times.
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(terminal.shown_since(), "");
+    terminal.type_in(&pin()).wait_for("\x1b[J").wait_for("code=0").wait_for(notice);
+    terminal.type_in("\n").finish();
 }
