@@ -235,23 +235,6 @@ fn a_host_that_was_stopped_for_a_while_shows_its_question_again() {
     asked.takes_the_pin("\"Version\":1");
 }
 
-/// The shell has the terminal again before the host sees that nobody waits for it.
-#[test]
-fn a_host_that_is_late_leaves_what_the_shell_has_set_up() {
-    let lab = lab();
-    let mut asked = Asked::in_a_job(&lab, "stty -echo -icanon; echo set; read -r line");
-    let set_up = |terminal: &Terminal| !terminal.state().echoes() && terminal.state().has_signals();
-    kill(asked.host, Signal::STOP);
-    kill(asked.main, Signal::KILL);
-    asked.terminal.wait_for("stopped=137").wait_for("set");
-    wait_until(|| set_up(&asked.terminal));
-    kill(asked.host, Signal::CONT);
-    wait_until(|| !runs(asked.host) && !runs(asked.guard));
-    assert!(set_up(&asked.terminal));
-    assert!(!asked.terminal.shown_since().contains("\x1b[J"), "{:?}", asked.terminal.shown());
-    asked.terminal.type_in("\n").finish();
-}
-
 #[test]
 fn a_notice_makes_way_for_a_question_and_is_back_afterwards() {
     let lab = lab();

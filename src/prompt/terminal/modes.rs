@@ -58,6 +58,10 @@ impl Modes {
         if !answer {
             termios::tcflush(tty, QueueSelector::IFlush)?;
         }
+        // Once more: to write may have taken a while.
+        if !self.are_quiet(tty)? {
+            return erased;
+        }
         termios::tcsetattr(tty, OptionalActions::Now, &self.before)?;
         erased
     }
@@ -67,4 +71,49 @@ impl Modes {
 pub(super) fn erasure(below: u8) -> String {
     let up = if below == 0 { String::new() } else { format!("\x1b[{below}A") };
     format!("\r{up}\x1b[J")
+}
+
+#[cfg(test)]
+mod tests {
+    use hsm_test::terminal::Terminal;
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use super::*;
+
+    fn quiet() -> (Terminal, File, Modes) {
+        let terminal = Terminal::open();
+        let flags = (rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NONBLOCK).bits();
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(flags.try_into().expect("small"));
+        let tty = options.open(terminal.path()).expect("a terminal");
+        let modes = Modes::of(&tty).expect("settings");
+        modes.make_quiet(&tty).expect("a terminal of ours");
+        (terminal, tty, modes)
+    }
+
+    #[test]
+    fn what_was_typed_of_an_answer_is_gone_and_what_follows_one_is_not() {
+        for answer in [false, true] {
+            let (mut terminal, mut tty, modes) = quiet();
+            assert!(modes.are_quiet(&tty).expect("settings") && !terminal.state().echoes());
+            terminal.type_in("12\n");
+            modes.restore(&tty, 2, answer).expect("restored");
+            assert!(terminal.state().echoes() && terminal.state().has_signals());
+            assert_eq!(terminal.shown(), "\r\x1b[2A\x1b[J");
+            let mut rest = [0; 8];
+            assert_eq!(tty.read(&mut rest).ok(), answer.then_some(3));
+        }
+    }
+
+    #[test]
+    fn what_others_have_set_up_since_is_theirs() {
+        let (mut terminal, tty, modes) = quiet();
+        let mut theirs = modes.before.clone();
+        theirs.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+        termios::tcsetattr(&tty, OptionalActions::Now, &theirs).expect("set");
+        let before = terminal.state();
+        modes.restore(&tty, 2, false).expect("left alone");
+        assert_eq!((terminal.state(), terminal.shown().as_str()), (before, ""));
+    }
 }
