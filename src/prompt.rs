@@ -10,11 +10,11 @@ use crate::wire::failure::Tries;
 
 mod askpass;
 pub mod bell;
-mod caller;
+pub mod caller;
 mod desktop;
 pub mod etiquette;
 pub mod person;
-mod pinentry;
+pub mod pinentry;
 pub mod program;
 mod source;
 mod terminal;
@@ -22,7 +22,7 @@ mod terminal;
 pub use askpass::Askpass;
 pub use desktop::Desktop;
 pub use pinentry::Pinentry;
-pub use source::{Pin, Source};
+pub use source::{Pin, Source, pin_in};
 pub use terminal::{GUARD, Terminal};
 
 /// Who can be asked for a PIN, and told what is waited for.
@@ -138,7 +138,9 @@ impl Prompt for Nobody {
     }
 }
 
-/// Labels come from a token, names from a process: no control byte of theirs reaches a person.
+/// Labels come from a token, names from a process: nothing of theirs moves a terminal, breaks a line
+/// of a dialog, or turns the text around.
 fn plain(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
+    let turns = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().take(200).map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
 }

@@ -29,7 +29,7 @@ pub struct Refusals {
 
 /// What stands in the file.
 #[derive(Default, Serialize, Deserialize)]
-struct Record {
+pub struct Record {
     /// The token's label, for people.
     token: String,
     /// When a PIN that was not from a file was refused, in seconds since 1970.

@@ -20,7 +20,7 @@ pub(super) fn name() -> Option<String> {
     let main = rustix::process::getppid()?.as_raw_nonzero().get();
     let mut process = parent(main)?;
     for _ in 0..FARTHEST {
-        let words = words(process)?;
+        let words = words(&command_line(process)?)?;
         if !only_runs_a_command(&words) {
             return Some(format!("{} (process {process})", called(&words)));
         }
@@ -36,9 +36,15 @@ fn parent(process: i32) -> Option<i32> {
     line.trim().parse().ok().filter(|parent| *parent > 0)
 }
 
-/// Its command line, without what it is given: only the first words are ever shown.
-fn words(process: i32) -> Option<Vec<String>> {
-    let line = fs::read(format!("/proc/{process}/cmdline")).ok()?;
+/// proc_pid_cmdline(5)
+fn command_line(process: i32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{process}/cmdline")).ok()
+}
+
+/// The first words of a command line, each with a NUL behind it: no more are ever looked at. `None`
+/// where there is no program.
+#[must_use]
+pub fn words(line: &[u8]) -> Option<Vec<String>> {
     let words = line.split(|byte| *byte == 0).take(8);
     let words: Vec<_> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     (!words.first()?.is_empty()).then_some(words)
@@ -51,7 +57,8 @@ fn only_runs_a_command(words: &[String]) -> bool {
 }
 
 /// The program's name; of a script, not that of what runs it.
-fn called(words: &[String]) -> &str {
+#[must_use]
+pub fn called(words: &[String]) -> &str {
     let Some((program, rest)) = words.split_first() else { return "" };
     let program = file_name(program);
     let plain = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -72,10 +79,10 @@ fn is_first(rest: &[String], script: &str) -> bool {
         .all(|word| !["-c", "-e", "-m"].contains(&word.as_str()))
 }
 
-/// A login shell's name begins with a dash.
+/// A login shell's name begins with a dash; one of nothing else is a name still.
 fn file_name(path: &str) -> &str {
     let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path);
-    name.trim_start_matches('-')
+    Some(name.trim_start_matches('-')).filter(|plain| !plain.is_empty()).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -94,6 +101,7 @@ mod tests {
         assert_eq!(named(&["python3", "-m", "awscli"]), "python3");
         assert_eq!(named(&["/usr/bin/terraform", "plan"]), "terraform");
         assert_eq!(named(&["-bash"]), "bash");
+        assert_eq!(named(&["--"]), "--");
         assert_eq!(named(&["node"]), "node");
     }
 
@@ -110,6 +118,7 @@ mod tests {
     fn the_process_above_ours_has_a_name() {
         let ours = i32::try_from(std::process::id()).expect("a process");
         assert!(parent(ours).is_some_and(|parent| parent > 0));
-        assert!(words(ours).is_some_and(|words| !called(&words).is_empty()));
+        let words = command_line(ours).and_then(|line| words(&line));
+        assert!(words.is_some_and(|words| !called(&words).is_empty()));
     }
 }

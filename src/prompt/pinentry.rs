@@ -11,7 +11,7 @@ use crate::prompt::program::{self, Program};
 use crate::prompt::{NoPin, Notice, PinRequest, Prompt, plain};
 use crate::secret::Secret;
 
-mod assuan;
+pub mod assuan;
 
 use assuan::{Answer, Dialogue, with_text};
 

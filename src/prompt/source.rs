@@ -152,8 +152,12 @@ fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
     })
 }
 
-/// The first line break at the end is not part of the PIN (RFC 7512 §7 and editors).
-fn pin_in(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, String> {
+/// The PIN that a source holds: the first line break at the end is not part of it (RFC 7512 §7 and
+/// editors).
+///
+/// # Errors
+/// When it is not text, or no token could take it.
+pub fn pin_in(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, String> {
     let text = str::from_utf8(&bytes).map_err(|_| "the PIN is not UTF-8 text")?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -1,6 +1,8 @@
 //! Assuan, as far as a pinentry speaks it: a line for each command, and a few for each answer.
 //! What the program says is not believed: lines and their number have limits.
 
+use std::mem;
+
 use zeroize::Zeroizing;
 
 use crate::prompt::program::Program;
@@ -16,12 +18,14 @@ const LINES: usize = 100;
 pub(super) struct Dialogue(Program);
 
 /// What was answered to a command.
-pub(super) enum Answer {
+pub enum Answer {
     /// It was done, and this is what came with it.
     Good(Zeroizing<Vec<u8>>),
+    /// It was not done.
     Refused {
         /// Without the part that says where the error comes from.
         code: u32,
+        /// Why, for a person.
         text: String,
     },
 }
@@ -57,35 +61,48 @@ impl Dialogue {
         for _ in 0..LINES {
             let line = self.0.read_line(LONGEST)?;
             let line = line.ok_or_else(|| self.unusable("it ended without an answer"))?;
-            let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
-            let (word, rest) = (&line[..end], line.get(end + 1..).unwrap_or_default());
-            match word {
-                b"OK" => return Ok(Answer::Good(data)),
-                b"ERR" => return Ok(refusal(rest)),
-                b"D" if data.len() + rest.len() <= LONGEST => decode(rest, &mut data),
-                b"D" => return Err(self.unusable("its answer is too long")),
-                b"S" => {}
-                comment if comment.starts_with(b"#") => {}
-                _ => return Err(self.unusable("it does not speak as a pinentry does")),
+            if let Some(answer) = take(&line, &mut data).map_err(|why| self.unusable(why))? {
+                return Ok(answer);
             }
         }
         Err(self.unusable("its answer has too many lines"))
     }
 }
 
+/// Takes a line of an answer; the last one gives out what has gathered in `data`.
+///
+/// # Errors
+/// When it is no line of an answer, or `data` would hold too much.
+pub fn take(line: &[u8], data: &mut Zeroizing<Vec<u8>>) -> Result<Option<Answer>, &'static str> {
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let (word, rest) = (&line[..end], line.get(end + 1..).unwrap_or_default());
+    match word {
+        b"OK" => return Ok(Some(Answer::Good(mem::take(data)))),
+        b"ERR" => return Ok(Some(refusal(rest))),
+        b"D" if data.len() + rest.len() <= LONGEST => decode(rest, data),
+        b"D" => return Err("its answer is too long"),
+        b"S" => {}
+        comment if comment.starts_with(b"#") => {}
+        _ => return Err("it does not speak as a pinentry does"),
+    }
+    Ok(None)
+}
+
 /// `CODE TEXT <SOURCE>`; the upper half of the code says where the error comes from.
 fn refusal(rest: &[u8]) -> Answer {
     let rest = plain(&String::from_utf8_lossy(rest));
-    let (code, text) = rest.split_once(' ').unwrap_or((&rest, "it refuses without a reason"));
+    let (code, text) = rest.split_once(' ').unwrap_or((&rest, ""));
     let code = code.parse().unwrap_or(0) & 0xffff;
-    let text = text.split(" <").next().unwrap_or_default().to_lowercase();
-    Answer::Refused { code, text }
+    let text = text.split(" <").next().filter(|text| !text.trim().is_empty());
+    Answer::Refused { code, text: text.unwrap_or("it refuses without a reason").to_lowercase() }
 }
 
 /// `%25` is a percent sign; one that stands for nothing stands for itself.
 fn decode(mut text: &[u8], into: &mut Vec<u8>) {
     while let [byte, rest @ ..] = text {
         let hex = text.get(1..3).filter(|_| *byte == b'%').and_then(|hex| str::from_utf8(hex).ok());
+        // A number may have a sign, and an escape may not.
+        let hex = hex.filter(|hex| !hex.starts_with('+'));
         let decoded = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         into.push(decoded.unwrap_or(*byte));
         text = if decoded.is_some() { &text[3..] } else { rest };

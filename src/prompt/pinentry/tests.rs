@@ -65,6 +65,7 @@ fn why_it_asks_again_is_shown_as_an_error_and_not_said_twice() {
 fn a_pin_may_come_in_pieces_and_among_status_lines() {
     let pieces = "echo 'S PASSWORD'; echo 'D 12'; echo '# why'; echo 'D 3%0a%'; echo 'OK done'";
     assert_eq!(answer(&format!("GETPIN) {pieces};;")).as_deref(), Ok("123\n%"));
+    assert_eq!(answer("GETPIN) echo 'D %+f%zz'; echo OK;;").as_deref(), Ok("%+f%zz"));
     assert_eq!(answer("GETPIN) echo OK;;").as_deref(), Ok(""));
     assert_eq!(answer("GETPIN) echo 'D ä'; echo OK;;").as_deref(), Ok("ä"));
 }
@@ -87,7 +88,9 @@ fn what_it_does_not_know_is_no_obstacle_but_to_the_question() {
     assert_eq!(answer(refuses).as_deref(), Ok("1234"));
     let none = "GETPIN) echo 'ERR 83918950 Inappropriate ioctl for device <Pinentry>';;";
     assert_eq!(reason(none), "inappropriate ioctl for device");
-    assert_eq!(reason("GETPIN) echo ERR 1;;"), "it refuses without a reason");
+    for error in ["ERR 1", "ERR 1 ", "ERR 1  <x>"] {
+        assert_eq!(reason(&format!("GETPIN) echo '{error}';;")), "it refuses without a reason");
+    }
 }
 
 #[test]
