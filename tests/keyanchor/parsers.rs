@@ -13,9 +13,13 @@ use keyanchor::exchange::roles_anywhere::answer;
 use keyanchor::identity::files;
 use keyanchor::key::KeyRef;
 use keyanchor::key::uri::Pkcs11Uri;
+use keyanchor::prompt::pinentry::assuan;
+use keyanchor::prompt::{caller, pin_in};
+use keyanchor::refusals::Record;
 use keyanchor::signer::file::FileKey;
 use keyanchor::signer::modules;
 use keyanchor::wire::{Reply, Request};
+use zeroize::Zeroizing;
 
 #[allow(unreachable_pub, reason = "the fuzz targets' crate exports it")]
 #[path = "../../hsm-test/fuzz/src/invariants.rs"]
@@ -99,6 +103,11 @@ fn damaged_arns_are_read_or_refused() {
 }
 
 #[test]
+fn damaged_command_lines_are_read_or_refused() {
+    damage("caller", 10_000);
+}
+
+#[test]
 fn damaged_certificates_are_read_or_refused() {
     damage("certificates", 4000);
 }
@@ -129,6 +138,16 @@ fn damaged_module_files_are_read_or_refused() {
 }
 
 #[test]
+fn damaged_pins_are_read_or_refused() {
+    damage("pin", 10_000);
+}
+
+#[test]
+fn damaged_words_of_a_pinentry_are_read_or_refused() {
+    damage("pinentry", 10_000);
+}
+
+#[test]
 fn damaged_uris_are_read_or_refused() {
     damage("pkcs11_uri", 10_000);
 }
@@ -136,6 +155,11 @@ fn damaged_uris_are_read_or_refused() {
 #[test]
 fn damaged_references_are_read_or_refused() {
     damage("reference", 10_000);
+}
+
+#[test]
+fn damaged_records_of_refused_pins_are_read_or_refused() {
+    damage("refusals", 10_000);
 }
 
 #[test]
@@ -147,6 +171,13 @@ fn each_parser_has_a_fuzz_target_and_seeds() {
     for name in parsers {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
     }
+}
+
+/// How many answers a pinentry gives before it says what none would say.
+fn answers(said: &[u8]) -> usize {
+    let mut data = Zeroizing::default();
+    let lines = said.split(|byte| *byte == b'\n').map(|line| assuan::take(line, &mut data));
+    lines.map_while(Result::ok).flatten().count()
 }
 
 /// A fuzz target whose seeds are all refused at once would look at nothing.
@@ -164,6 +195,11 @@ fn most_seeds_are_well_formed() {
     let is_key = |seed: &[u8]| FileKey::from_pem(Path::new("key.pem"), seed).is_ok();
     assert!(accepted("key_file", &is_key) >= 8);
     assert!(accepted("module_file", &|seed| modules::parse(&text(seed)).library().is_some()) >= 3);
+    assert!(accepted("caller", &|seed| caller::words(seed).is_some()) >= 15);
+    assert!(accepted("pin", &|seed| pin_in(seed.to_vec().into()).is_ok()) >= 6);
+    assert!(accepted("pinentry", &|seed| answers(seed) >= 2) >= 8);
+    let is_record = |seed: &[u8]| serde_json::from_slice::<Record>(seed).is_ok();
+    assert!(accepted("refusals", &is_record) >= 10);
     assert!(accepted("pkcs11_uri", &|seed| text(seed).parse::<Pkcs11Uri>().is_ok()) >= 9);
     assert!(accepted("reference", &|seed| text(seed).parse::<KeyRef>().is_ok()) >= 5);
     assert!(accepted("frames_host", &|seed| understood::<Reply>(seed).len() > 1) >= 4);

@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use keyanchor::certificate::Certificate;
-use keyanchor::error::Error;
 use keyanchor::exchange::arn::{Arn, Resource};
 use keyanchor::exchange::endpoint::{Endpoint, Variant};
 use keyanchor::exchange::http::Answer;
@@ -32,21 +31,31 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+#[path = "people.rs"]
+mod people;
+
+use people::told;
+pub use people::{caller, pin, pinentry, refusals};
+
 /// What is checked of one parser.
 pub type Check = fn(&[u8]);
 
 /// Every parser that is checked here.
-pub const ALL: [(&str, Check); 10] = [
+pub const ALL: [(&str, Check); 14] = [
     ("answer", answer),
     ("arn", arn),
+    ("caller", caller),
     ("certificates", certificates),
     ("endpoint", endpoint),
     ("frames_host", frames_host),
     ("frames_main", frames_main),
     ("key_file", key_file),
     ("module_file", module_file),
+    ("pin", pin),
+    ("pinentry", pinentry),
     ("pkcs11_uri", pkcs11_uri),
     ("reference", reference),
+    ("refusals", refusals),
 ];
 
 /// A PIN that cannot be in an input by chance.
@@ -475,15 +484,4 @@ pub fn reference(data: &[u8]) {
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs())
-}
-
-/// What people get of an error: three lines and 1 KiB at most, and nothing that moves a terminal.
-fn told(error: impl Into<Error>) {
-    let report = error.into().report();
-    assert!((2..=6).contains(&report.code()), "exit code {}", report.code());
-    let text = report.to_string();
-    assert!(text.lines().count() <= 3, "{text}");
-    assert!(text.lines().all(|line| line.len() < 1024 / 3), "longer than a third of 1 KiB: {text}");
-    let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)), "{text:?}");
 }
