@@ -176,10 +176,14 @@ impl Terminal {
         Err(NoPin::Cancelled)
     }
 
-    /// Writes into the line of the cursor, unless a question has the terminal, or another job.
+    /// Writes into the line of the cursor, unless a question has the terminal, or another job, or
+    /// the person holds all output (Ctrl-S): nothing waits for that.
     fn put(&self, text: &str) -> bool {
         let put = format!("\r{text}\x1b[K");
-        self.in_foreground().is_ok_and(|it| it)
+        let mut output = [PollFd::new(&self.tty, PollFlags::OUT)];
+        let flows = poll(&mut output, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        flows.is_ok_and(|events| events > 0)
+            && self.in_foreground().is_ok_and(|it| it)
             && self
                 .turn(&mut |_| false)
                 .is_some_and(|_turn| (&self.tty).write_all(put.as_bytes()).is_ok())

@@ -71,7 +71,10 @@ impl Shell {
             To::Main => kill_process(pid(main), signal),
             To::Host => kill_process(pid(host), signal),
             To::Both => {
-                kill_process(pid(host), signal).and_then(|()| kill_process(pid(main), signal))
+                let sent = kill_process(pid(host), signal);
+                // It may have ended by itself meanwhile.
+                let _ = kill_process(pid(main), signal);
+                sent
             }
             To::Group => kill_process_group(pid(main), signal),
         };

@@ -13,7 +13,7 @@ use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
-use super::modes::Modes;
+use crate::prompt::terminal::modes::Modes;
 
 /// The argument that makes our program a guard.
 pub(super) const ARGUMENT: &str = "restore-terminal";
