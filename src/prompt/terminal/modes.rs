@@ -76,6 +76,7 @@ pub(super) fn erasure(below: u8) -> String {
 #[cfg(test)]
 mod tests {
     use hsm_test::terminal::Terminal;
+    use rustix::event::{PollFd, PollFlags, poll};
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;
 
@@ -98,6 +99,8 @@ mod tests {
             let (mut terminal, mut tty, modes) = quiet();
             assert!(modes.are_quiet(&tty).expect("settings") && !terminal.state().echoes());
             terminal.type_in("12\n");
+            // Keys take a moment to arrive.
+            poll(&mut [PollFd::new(&tty, PollFlags::IN)], None).expect("keys");
             modes.restore(&tty, 2, answer).expect("restored");
             assert!(terminal.state().echoes() && terminal.state().has_signals());
             assert_eq!(terminal.shown(), "\r\x1b[2A\x1b[J");
