@@ -38,8 +38,8 @@ module that hangs, crashes or cannot be loaded is named beside the others. The e
 where at least one module or file could be read.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN, for --login),
-KEYANCHOR_PINENTRY, SSH_ASKPASS, KEYANCHOR_RUNTIME_DIR (locks, refused PINs), P11_KIT_NO_USER_CONFIG,
-XDG_CONFIG_HOME, NO_COLOR.";
+KEYANCHOR_PINENTRY, SSH_ASKPASS, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
+P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, NO_COLOR.";
 
 /// Show tokens, keys and certificates, and the URI of each key
 #[derive(Args)]
