@@ -138,9 +138,24 @@ impl Prompt for Nobody {
     }
 }
 
-/// Labels come from a token, names from a process: nothing of theirs moves a terminal, breaks a line
-/// of a dialog, or turns the text around.
+/// Labels come from a token, names from a process: no control byte of theirs reaches a person, and
+/// nothing that cannot be seen or turns the text around.
 fn plain(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().take(200).map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    text.chars().take(200).map(|c| if hidden(c) { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_can_neither_write_to_a_terminal_nor_turn_it_around() {
+        assert_eq!(plain("a\x1b[2J\u{9b}b\n\u{202e}nip\u{200b}"), "a?[2J?b??nip?");
+        assert_eq!(plain("Schlüssel 漢字"), "Schlüssel 漢字");
+        assert_eq!(plain(&"x".repeat(300)).len(), 200);
+    }
 }

@@ -7,6 +7,9 @@ use std::path::Path;
 /// How far up it is looked for: SDKs put a shell in between.
 const FARTHEST: usize = 4;
 
+/// The most of a name that is told, in characters: whatever it says, its process comes after it.
+const LONGEST: usize = 60;
+
 /// Programs that only run what the next word names.
 const INTERPRETERS: [&str; 9] =
     ["bun", "deno", "java", "node", "perl", "php", "pypy", "python", "ruby"];
@@ -18,11 +21,16 @@ const SHELLS: [&str; 6] = ["ash", "bash", "busybox", "dash", "sh", "zsh"];
 #[must_use]
 pub(super) fn name() -> Option<String> {
     let main = rustix::process::getppid()?.as_raw_nonzero().get();
-    let mut process = parent(main)?;
+    first_named(parent(main)?)
+}
+
+/// That process, or the first one above it which does more than to run a command.
+fn first_named(mut process: i32) -> Option<String> {
     for _ in 0..FARTHEST {
         let words = words(&command_line(process)?)?;
         if !only_runs_a_command(&words) {
-            return Some(format!("{} (process {process})", called(&words)));
+            let called: String = called(&words).chars().take(LONGEST).collect();
+            return Some(format!("{called} (process {process})"));
         }
         process = parent(process)?;
     }
@@ -103,6 +111,18 @@ mod tests {
         assert_eq!(named(&["-bash"]), "bash");
         assert_eq!(named(&["--"]), "--");
         assert_eq!(named(&["node"]), "node");
+    }
+
+    #[test]
+    fn a_long_name_does_not_hide_its_process() {
+        let mut child = std::process::Command::new("sleep");
+        let name = std::os::unix::process::CommandExt::arg0(&mut child, "x".repeat(300)).arg("60");
+        let mut child = name.spawn().expect("sleep");
+        let process = i32::try_from(child.id()).expect("a process");
+        let told = first_named(process);
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+        assert_eq!(told, Some(format!("{} (process {process})", "x".repeat(LONGEST))));
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
             "keyanchor: warning: ",
             "a wrong PIN was entered before",
             "this is the last try: ",
-            "{} (process {process})",
+            "{called} (process {process})",
             "{caller} wants to ",
             "the PIN in {} was refused before",
             "the key wants a PIN of its own with each signature",
