@@ -107,7 +107,7 @@ impl<'a> Host<'a> {
         }
         match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
             Request::Open(open) => self.open(open, frames),
-            Request::Insert { token, no_prompt } => Ok(self.wait_for(&token, no_prompt)),
+            Request::Insert { token, pin } => Ok(self.wait_for(&token, pin)),
             Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
                 Found::Visible(selected) => Reply::Selected(selected),
                 Found::Hidden => Reply::Hidden,
@@ -204,8 +204,8 @@ impl<'a> Host<'a> {
     }
 
     /// Tells a person what to put in, until the main program wants no more. Nothing is open here.
-    fn wait_for(&self, token: &str, no_prompt: bool) -> Reply {
-        let etiquette = Etiquette::new(PinRules { no_prompt, ..PinRules::default() }, None);
+    fn wait_for(&self, token: &str, pin: PinRules) -> Reply {
+        let etiquette = Etiquette::new(pin, None);
         let stdin = io::stdin();
         bell::ring(self.outbox, &|| etiquette.person(), &Notice::Insert(token), || {
             let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];

@@ -37,8 +37,8 @@ pub enum Request {
     Insert {
         /// Its name.
         token: String,
-        /// Nobody may be asked for anything.
-        no_prompt: bool,
+        /// Who may be told, and what they may not see. No PIN is sent.
+        pin: PinRules,
     },
     /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
     Unlock,
@@ -76,6 +76,16 @@ pub struct PinRules {
     pub last_try: bool,
     /// A key that wants a PIN with each signature gets the token's, and nobody is asked for another.
     pub reuse: bool,
+    /// Where a PIN is that is for others: it is not sent, and no program that is started has it.
+    pub withheld: Option<PinSource>,
+}
+
+impl PinRules {
+    /// The same for a host that is not given the PIN.
+    #[must_use]
+    pub fn withholding(self) -> Self {
+        Self { source: None, withheld: self.source.or(self.withheld), ..self }
+    }
 }
 
 /// A place that holds a PIN.

@@ -156,8 +156,8 @@ impl Plan {
         let mut settings = self.settings.clone();
         if matches!(self.key, KeyRef::Pkcs11(_)) {
             // Those of the command line are for the key's module and its token.
-            settings.init_args = None;
-            (settings.pin.source, settings.pin_file) = (None, None);
+            (settings.init_args, settings.pin_file) = (None, None);
+            settings.pin = settings.pin.withholding();
         }
         Ok(hosted::certificates(uri, &settings)?)
     }

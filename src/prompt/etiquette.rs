@@ -57,6 +57,8 @@ pub type Waiting<'a> = dyn FnMut(bool) -> Result<(), Failure> + 'a;
 /// One run's behaviour towards PINs and people.
 pub struct Etiquette {
     configured: Option<Source>,
+    /// One that is for others; no program that is started has it.
+    withheld: Option<Source>,
     rules: PinRules,
     last: Option<Attempt>,
     /// What was typed and refused in this run, by a hash whose key nobody knows.
@@ -77,7 +79,9 @@ impl Etiquette {
     #[must_use]
     pub fn new(mut rules: PinRules, value: Option<Secret>) -> Self {
         let configured = rules.source.take().map(|place| Source::new(place, value));
-        Self { configured, rules, last: None, refused: Vec::new(), hash: RandomState::new() }
+        let withheld = rules.withheld.take().map(|place| Source::new(place, None));
+        let (refused, hash) = (Vec::new(), RandomState::new());
+        Self { configured, withheld, rules, last: None, refused, hash }
     }
 
     /// Whether a token's last try may be used.
@@ -89,11 +93,9 @@ impl Etiquette {
     /// Who can be asked, and told what is waited for.
     #[must_use]
     pub fn person(&self) -> Box<dyn Prompt> {
-        let variable = self.configured.as_ref().and_then(Source::variable);
-        person::reach(
-            self.rules.no_prompt,
-            &variable.map(str::to_owned).into_iter().collect::<Vec<_>>(),
-        )
+        let sources = self.configured.iter().chain(&self.withheld);
+        let hidden: Vec<_> = sources.filter_map(Source::variable).map(str::to_owned).collect();
+        person::reach(self.rules.no_prompt, &hidden)
     }
 
     /// Whether one attempt may be made now, without any PIN.

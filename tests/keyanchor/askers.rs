@@ -11,7 +11,7 @@ use hsm_test::softhsm::SoftHsm;
 use hsm_test::terminal::Terminal;
 
 use crate::golden::check;
-use crate::lab::{Lab, granted, install, lab, run};
+use crate::lab::{Lab, granted, install, lab, run, under};
 
 mod desktop;
 
@@ -213,6 +213,21 @@ fn a_desktop_without_notifications_is_told_by_a_message_that_goes_away() {
     assert_eq!(pinentry.told("MESSAGE"), [""]);
     assert_eq!(pinentry.told("SETDESC"), ["insert token 'absent'"]);
     are_left(0, &mark);
+}
+
+#[test]
+fn a_pin_for_another_program_or_token_is_no_affair_of_who_tells_what_is_waited_for() {
+    let lab = lab();
+    let seen = lab.hsm.dir().join("seen");
+    let show = format!("{{ env; ls -l /proc/$$/fd; }} >>'{}'; echo 7", seen.display());
+    program(&lab, "notify-send", &show);
+    let file = lab.hsm.pin_file().display().to_string();
+    run(waits(&lab).args(["--pin-env", "PIN_OF_LAB"]).env("PIN_OF_LAB", SoftHsm::PIN));
+    let line = format!("exec \"$@\" --pin-fd 7 7<'{file}'");
+    run(&mut under(&waits(&lab), &["sh", "-c", &line, "sh"]));
+    let seen = std::fs::read_to_string(seen).expect("notifications");
+    assert!(seen.matches("DISPLAY=").count() >= 2, "{seen}");
+    assert!(!seen.contains("PIN_OF_LAB") && !seen.contains(&file), "{seen}");
 }
 
 #[test]

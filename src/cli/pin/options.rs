@@ -63,6 +63,7 @@ impl PinOptions {
             no_prompt: self.no_prompt,
             last_try: self.use_last_try,
             reuse: self.reuse_pin,
+            withheld: None,
         })
     }
 }

@@ -119,8 +119,8 @@ fn rules(settings: &Settings, tokens: usize) -> (PinRules, bool) {
     let file = || settings.pin_file.clone().map(|path| PinSource::File(FilePath(path)));
     let source = rules.source.take().or_else(file);
     let configured = source.is_some();
-    rules.source = source.filter(|_| tokens == 1);
-    (rules, configured)
+    rules.source = source;
+    (if tokens == 1 { rules } else { rules.withholding() }, configured)
 }
 
 /// The places of the tokens that hide something: module and number.

@@ -77,10 +77,10 @@ pub(super) struct Messenger(Standby);
 
 impl Messenger {
     pub(super) fn ask_for(token: String, settings: &Settings) -> Result<Self, Error> {
-        let no_prompt = settings.pin.no_prompt;
+        let pin = settings.pin.clone().withholding();
         let mut standby = Standby::start(settings)?;
         let stdin = standby.0.as_mut().and_then(|child| child.stdin.as_mut());
-        let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert { token, no_prompt }));
+        let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert { token, pin }));
         // One that has died tells nobody, and the token is waited for all the same.
         drop(told);
         Ok(Self(standby))
