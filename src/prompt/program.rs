@@ -215,18 +215,34 @@ impl Program {
 
     /// Waits for a byte; `None` at the end.
     fn next_byte(&mut self) -> Result<Option<u8>, NoPin> {
-        // A hang-up is always reported; what the caller may have written is not our affair.
-        let caller = PollFd::new(&self.caller, PollFlags::empty());
-        let mut waited = [PollFd::new(&self.stdout, PollFlags::IN), caller];
-        wait(&mut waited, None).ok_or(NoPin::Cancelled)?;
-        // What has been said already is taken even then.
-        if waited[0].revents().is_empty() {
-            return Err(NoPin::Cancelled);
+        if !self.says_more()? {
+            return Ok(None);
         }
         let mut byte = [0];
         match self.stdout.read(&mut byte) {
             Ok(read) => Ok((read == 1).then_some(byte[0])),
             Err(error) => Err(self.unusable(&paths::reason(&error))),
+        }
+    }
+
+    /// Waits until there is something to read, or its end. What it has started itself may hold its
+    /// stdout for ever: once it has ended, what comes is all that there was.
+    fn says_more(&mut self) -> Result<bool, NoPin> {
+        let mut has_ended = false;
+        loop {
+            // A hang-up is always reported; what the caller may have written is not our affair.
+            let caller = PollFd::new(&self.caller, PollFlags::empty());
+            let mut waited = [PollFd::new(&self.stdout, PollFlags::IN), caller];
+            let happened = wait(&mut waited, Some(GLANCE)).ok_or(NoPin::Cancelled)?;
+            // What has been said already is taken even where nobody waits any more.
+            if !waited[0].revents().is_empty() {
+                return Ok(true);
+            }
+            match (happened, has_ended) {
+                (0, false) => has_ended = self.ended()?.is_some(),
+                (0, true) => return Ok(false),
+                _ => return Err(NoPin::Cancelled),
+            }
         }
     }
 

@@ -5,8 +5,10 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use zeroize::Zeroizing;
 
 use crate::paths::{self, Mark};
@@ -120,7 +122,13 @@ fn from_file(path: PathBuf) -> Result<(Zeroizing<Vec<u8>>, Marked), String> {
 /// The file behind an inherited descriptor, opened once more so that it is ours to close. The
 /// inherited one is closed: what we start later must not have it.
 fn reopened(number: u32) -> Result<File, String> {
-    let file = File::open(format!("/proc/self/fd/{number}"));
+    // Not waiting: a named pipe that nobody writes to any more could be opened by its next writer only.
+    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
+    let file = format!("/proc/self/fd/{number}");
+    let file = File::options().read(true).custom_flags(no_wait).open(file).and_then(|file| {
+        fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+        Ok(file)
+    });
     if let Ok(number) = i32::try_from(number) {
         // Where it was not open, that is said by the other call.
         let _ = nix::unistd::close(number);

@@ -2,12 +2,13 @@
 //! cannot be read.
 
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use hsm_test::softhsm::SoftHsm;
 
 use super::{for_key, wrong_file};
 use crate::golden::check;
-use crate::lab::{Ended, Lab, fault, granted, lab, run};
+use crate::lab::{Ended, Lab, fault, granted, lab, run, under};
 
 /// A program that prints a text.
 fn printing(lab: &Lab, text: &str) -> String {
@@ -50,6 +51,27 @@ fn a_file_descriptor_gives_the_pin_and_stdin_is_one() {
     // A pipe, whose writer has ended before it is read.
     let pipe = format!("7<<END\n{}\nEND", SoftHsm::PIN);
     granted(&mut redirected(&with(&lab, &["--pin-fd", "7"]), &pipe));
+}
+
+#[test]
+fn a_named_pipe_whose_writer_has_gone_gives_what_is_in_it() {
+    let lab = lab();
+    let pipe = lab.hsm.dir().join("pipe").display().to_string();
+    let command = with(&lab, &["--pin-fd", "7"]);
+    let line = format!(
+        "mkfifo -m 600 '{pipe}'; exec 8<>'{pipe}' 7<'{pipe}'; echo {} >&8; exec 8>&-; exec \"$@\"",
+        SoftHsm::PIN
+    );
+    granted(&mut under(&command, &["sh", "-c", &line, "sh"]));
+}
+
+#[test]
+fn a_program_that_leaves_another_behind_is_not_waited_for() {
+    let lab = lab();
+    let line = format!("sleep 30 & echo {}", SoftHsm::PIN);
+    let start = Instant::now();
+    granted(with(&lab, &["--pin-command"]).arg(format!("/bin/sh -c '{line}'")));
+    assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
 }
 
 #[test]
