@@ -91,7 +91,8 @@ impl Source {
     pub fn read(&mut self) -> Result<(Secret, Marked), String> {
         let (bytes, file) = match &self.place {
             PinSource::Command(words) => (from_program(words)?, None),
-            PinSource::Credential(name) => from_file(credential(name)?)?,
+            // Made anew with each start of the service: that it is another file means nothing.
+            PinSource::Credential(name) => (from_file(credential(name)?)?.0, None),
             PinSource::Descriptor(_) => (from_descriptor(self.open.take())?, None),
             PinSource::Environment(name) => (from_variable(std::env::var_os(name))?, None),
             PinSource::File(path) => from_file(path.0.clone())?,

@@ -194,7 +194,7 @@ impl Origin {
     /// Whether a change of it can be seen.
     #[must_use]
     pub fn is_a_file(&self) -> bool {
-        matches!(self, Self::Credential(_) | Self::File(_))
+        matches!(self, Self::File(_))
     }
 }
 
