@@ -104,6 +104,14 @@ impl Refusals {
                 self.record.files.drain(..old);
             }
         }
+        self.write()
+    }
+
+    /// Writes down what is known once more: whether the next refusal could be.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn write(&self) -> Result<(), Error> {
         let json = serde_json::to_vec(&self.record).unwrap_or_default();
         self.path.as_ref().map_or(Ok(()), |path| paths::write_private(path, &json))
     }
@@ -119,8 +127,7 @@ impl Refusals {
         let _ = if self.record.files.is_empty() {
             fs::remove_file(path)
         } else {
-            let json = serde_json::to_vec(&self.record).unwrap_or_default();
-            paths::write_private(path, &json).map_err(std::io::Error::other)
+            self.write().map_err(std::io::Error::other)
         };
     }
 }

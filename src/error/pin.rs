@@ -7,7 +7,8 @@ use crate::wire::failure::{Origin, Tries};
 use crate::wire::{Awaited, Failure};
 
 /// A record or a lock that somebody has spoiled.
-pub(super) const REMOVE: &str = "remove it, or name another folder with KEYANCHOR_RUNTIME_DIR";
+pub(super) const REMOVE: &str =
+    "correct or remove it, or name another folder with KEYANCHOR_RUNTIME_DIR";
 
 /// What one does who has given no PIN.
 pub(super) const TYPE_IT: &str = "run it again and type the PIN, or give it with --pin-file";

@@ -4,6 +4,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use crate::paths;
 use crate::prompt::source::{self, Marked};
 use crate::prompt::{NoPin, Pin, PinRequest, Prompt, Source, caller, person};
 use crate::refusals::Refusals;
@@ -113,12 +114,12 @@ impl Etiquette {
     /// # Errors
     /// When no PIN is to be had, none may be sent, or the last one was refused.
     pub fn open(&mut self, door: &mut dyn Door, waiting: &mut Waiting<'_>) -> Result<(), Failure> {
-        self.may_try(door)?;
+        let tries = self.may_try(door)?;
         if !door.takes_what_is_configured() {
             return self.ask(door, None, waiting);
         }
         let Some(configured) = &mut self.configured else { return self.ask(door, None, waiting) };
-        match stored(configured, door, waiting)? {
+        match stored(configured, door, tries, waiting)? {
             Stored::Good(pin, file) => {
                 if self.configured.as_ref().is_some_and(Source::may_take_long) {
                     // Another process may have used up a try meanwhile.
@@ -264,13 +265,12 @@ enum Stored {
 fn stored(
     source: &mut Source,
     door: &dyn Door,
+    tries: Tries,
     waiting: &mut Waiting<'_>,
 ) -> Result<Stored, Failure> {
     let (token, origin) = (label(door), source.origin());
-    let refusals = || {
-        let refusals = Refusals::of(&door.token());
-        refusals.map_err(|error| Failure::Lock { reason: error.to_string() })
-    };
+    let spoiled = |error: paths::Error| Failure::Lock { reason: error.to_string() };
+    let refusals = || Refusals::of(&door.token()).map_err(spoiled);
     let before = |refused| Failure::PinRefusedBefore {
         token: token.clone(),
         origin: origin.clone(),
@@ -295,8 +295,13 @@ fn stored(
         reason,
     })?;
     // Asked once more: others may have sent the same one while this one was waited for.
-    if let Some(refused) = refusals()?.refused(file.as_ref().map(|(_, mark)| mark)) {
+    let refusals = refusals()?;
+    if let Some(refused) = refusals.refused(file.as_ref().map(|(_, mark)| mark)) {
         return Ok(Stored::Refused(before(refused)));
+    }
+    if tries != Tries::Unknown {
+        // A wrong one was sent, perhaps this: on a full disk, where nobody could know of it.
+        refusals.write().map_err(spoiled)?;
     }
     Ok(Stored::Good(Pin { secret, origin }, file))
 }

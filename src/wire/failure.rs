@@ -44,8 +44,8 @@ pub enum Failure {
         /// Why not.
         reason: String,
     },
-    /// A private directory for locks and records is there, but not ours alone.
-    #[error("the folder for locks is not safe")]
+    /// A private directory for locks and records is there, but not ours alone, or full or spoiled.
+    #[error("the folder for locks and refused PINs cannot be used")]
     Lock {
         /// Which, and why.
         reason: String,

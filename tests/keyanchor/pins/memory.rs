@@ -7,7 +7,7 @@ use hsm_test::softhsm::SoftHsm;
 use super::{finish, for_key, on_terminal, typed, wrong_file};
 use crate::calls::{Calls, spy};
 use crate::golden::check;
-use crate::lab::{Ended, Lab, granted, lab, run};
+use crate::lab::{Ended, Lab, granted, lab, run, under};
 
 /// A run with a witness, and how often it logged in.
 fn spied(lab: &Lab, command: &mut Command) -> (Ended, usize) {
@@ -66,6 +66,37 @@ fn what_is_not_a_file_is_not_sent_again_until_that_is_said() {
     assert!(told.starts_with("token lab: a PIN that was not in a file, refused 20"), "{told}");
     granted(&mut with_variable(&lab, SoftHsm::PIN));
     assert_eq!(forget(&lab, &[]), "no refused PIN was remembered\n");
+}
+
+/// systemd makes it anew with each start of a service, which it may start for ever.
+#[test]
+fn a_credential_that_was_made_anew_may_be_the_same() {
+    let lab = lab();
+    let start = |folder: &str| {
+        let folder = lab.hsm.dir().join(folder);
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::rename(wrong_file(&lab), folder.join("pin")).expect("a credential");
+        let mut command = for_key(&lab, "laptop");
+        command.args(["--pin-credential", "pin"]).env("CREDENTIALS_DIRECTORY", folder);
+        spied(&lab, &mut command)
+    };
+    for (folder, expected) in [("once", 1), ("again", 0)] {
+        let (ended, logins) = start(folder);
+        assert_eq!((ended.code, logins), (4, expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_could_not_be_remembered_is_not_sent_where_a_wrong_one_was_already() {
+    let lab = lab();
+    assert_eq!(run(&mut with_file(&lab, &wrong_file(&lab))).code, 4);
+    let other = lab.write("other", "11111111");
+    // Otherwise the signal would end SoftHSM, which writes at its start.
+    let line = "trap '' XFSZ; exec prlimit --fsize=0 \"$0\" \"$@\"";
+    let full = run(&mut under(&with_file(&lab, &other), &["sh", "-c", line]));
+    assert_eq!(full.code, 3, "{}", full.stderr);
+    assert!(full.stderr.contains("refused PINs cannot be used"), "{}", full.stderr);
+    assert!(full.stderr.contains(".json: file too large"), "{}", full.stderr);
 }
 
 #[test]
