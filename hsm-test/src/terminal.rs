@@ -115,7 +115,10 @@ impl Terminal {
     fn spawn(&mut self, command: &Command, stdout: Stdio, stderr: Stdio) -> &mut Self {
         assert!(self.child.is_none(), "what was started before has not been waited for");
         let mut setsid = Command::new("setsid");
-        setsid.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+        // A test that runs in the background of a shell, or under nohup, has signals that are ignored, and so would
+        // have what it starts.
+        setsid.args(["--ctty", "--wait", "env", "--default-signal"]);
+        setsid.arg(command.get_program()).args(command.get_args());
         let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         setsid.env_clear().env("PATH", "/usr/bin:/bin").envs(environment);
         setsid.stdin(self.open_slave()).stdout(stdout).stderr(stderr);
