@@ -29,7 +29,8 @@ The module of Firefox and NSS reads where its database is from C_Initialize:
   --pkcs11-lib libsoftokn3.so --pkcs11-init-args \"configdir='sql:/home/me/nssdb' flags=readOnly\"
 
 A PIN comes from one of the --pin options, else from the URI, else from KEYANCHOR_PIN_FILE, else
-from you: on the terminal, or without one in a pinentry or an askpass program (docs/pins.md).
+from you: on the terminal, or without one in a pinentry or an askpass program. docs/pins.md has the
+details.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN), KEYANCHOR_PINENTRY (a dialog
 to use always), SSH_ASKPASS, SSH_ASKPASS_REQUIRE, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
