@@ -71,6 +71,13 @@ impl PinRequest<'_> {
         [wish].into_iter().chain(state).collect()
     }
 
+    /// All of it, for who shows it as one text; what is typed stands right after it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let told: String = self.told().iter().map(|line| format!("keyanchor: {line}\n")).collect();
+        format!("{told}{} ", self.question())
+    }
+
     /// The question itself, without a blank at its end.
     #[must_use]
     pub fn question(&self) -> String {

@@ -39,7 +39,8 @@ impl Askpass {
 impl Prompt for Askpass {
     fn pin(&self, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
         let _turn = program::turn()?;
-        self.start(&question(request), None).and_then(answer).map_err(|none| match none {
+        // It begins with our name: what a program that is called `-x` wants would be an option.
+        self.start(&request.text(), None).and_then(answer).map_err(|none| match none {
             NoPin::Unusable(reason) => NoPin::Unusable(format!("SSH_ASKPASS: {reason}")),
             none => none,
         })
@@ -56,12 +57,6 @@ impl Prompt for Askpass {
     fn interactive(&self) -> bool {
         true
     }
-}
-
-/// It begins with our name: what a program that is called `-x` wants would be an option.
-fn question(request: &PinRequest<'_>) -> String {
-    let told: String = request.told().iter().map(|line| format!("keyanchor: {line}\n")).collect();
-    format!("{told}{} ", request.question())
 }
 
 fn answer(mut program: Program) -> Result<Secret, NoPin> {
@@ -102,7 +97,7 @@ mod tests {
         let (token, caller, why) = ("lab", Some("-x (process 5)"), Some("the PIN was wrong"));
         let request = PinRequest { token, key: "pkcs11:", caller, tries: Tries::Few, why };
         assert_eq!(
-            question(&request),
+            request.text(),
             "keyanchor: -x (process 5) wants to sign with pkcs11:\n\
              keyanchor: the PIN was wrong; few tries are left\nPIN for token 'lab': "
         );

@@ -192,7 +192,7 @@ impl Terminal {
 
 impl Prompt for Terminal {
     fn pin(&self, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
-        let question = question(request);
+        let question = request.text();
         loop {
             self.come_to_the_front()?;
             match self.ask(&question)? {
@@ -231,9 +231,4 @@ impl Prompt for Terminal {
 /// The terminal hung up: there is nobody at it any more.
 fn lost<E>(_: E) -> NoPin {
     NoPin::Cancelled
-}
-
-fn question(request: &PinRequest<'_>) -> String {
-    let told: String = request.told().iter().map(|line| format!("keyanchor: {line}\n")).collect();
-    format!("{told}{} ", request.question())
 }
