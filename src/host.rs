@@ -168,6 +168,7 @@ impl<'a> Host<'a> {
             return etiquette.open(&mut Token(device), &mut waiting(self.outbox, lock));
         }
         etiquette.may_try(&mut Token(device))?;
+        etiquette.may_ask(&mut Token(device))?;
         let token = format!("token '{}'", device.token());
         let notice = Notice::Type(&token);
         bell::ring(self.outbox, &|| etiquette.person(), &notice, || device.unlock(None))

@@ -98,6 +98,8 @@ impl Refusals {
         match file {
             None => self.record.elsewhere = Some(refused),
             Some((path, mark)) => {
+                // Whoever forgets it may be in another folder.
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 let path = path.display().to_string();
                 self.record.files.push(RefusedFile { path, mark, refused });
                 let old = self.record.files.len().saturating_sub(MOST);

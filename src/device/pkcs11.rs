@@ -53,6 +53,8 @@ struct Attached {
     pin: Option<AuthPin>,
     /// Where that PIN came from, for messages.
     origin: Origin,
+    /// The PIN of a key that has one of its own, and where it came from.
+    keys_pin: Option<(AuthPin, Origin)>,
     logged_in: bool,
 }
 
@@ -178,8 +180,15 @@ impl<'a> Device<'a> {
         let open = || self.module.context.open_ro_session(token.slot);
         let open = || self.module.call("C_OpenSession", &token.name(), open);
         let session = self.module.again(open)?;
-        let (token, origin) = (token.clone(), Origin::Typed);
-        self.attached.push(Attached { token, session, pin: None, origin, logged_in: false });
+        let (token, origin) = (token.clone(), Origin::Pad);
+        self.attached.push(Attached {
+            token,
+            session,
+            pin: None,
+            origin,
+            keys_pin: None,
+            logged_in: false,
+        });
         Ok(self.attached.len() - 1)
     }
 

@@ -52,7 +52,7 @@ pub(super) fn report(failure: &Failure) -> Report {
             };
             report.cause(format!("the PIN is from {origin}; {left}")).hint(match (tries, origin) {
                 (Tries::None, _) => call::UNBLOCK,
-                (_, Origin::Typed) => "look the PIN up before the next run: each wrong one uses up a try",
+                (_, Origin::Pad | Origin::Typed) => "look the PIN up before the next run: each wrong one uses up a try",
                 _ => "correct it: it is not sent again before that",
             })
         }
@@ -96,7 +96,7 @@ fn correction(origin: &Origin) -> &'static str {
         Origin::File(_) => {
             "the file holds the PIN and nothing else, and only you can read it (chmod 600)"
         }
-        Origin::Typed => "run it again and type the PIN",
+        Origin::Pad | Origin::Typed => "run it again and type the PIN",
         Origin::Value => {
             "write the PIN after pin-value=, percent-encoded where it holds other characters"
         }

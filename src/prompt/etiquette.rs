@@ -108,6 +108,17 @@ impl Etiquette {
         may_try(&label(door), state, self.rules.last_try).map(|()| state.tries)
     }
 
+    /// Whether somebody may be waited for at the device's own keys.
+    ///
+    /// # Errors
+    /// When nobody may be asked for anything.
+    pub fn may_ask(&self, door: &mut dyn Door) -> Result<(), Failure> {
+        if self.rules.no_prompt {
+            return Err(Failure::NoTerminal { token: label(door), prompts: false });
+        }
+        Ok(())
+    }
+
     /// Opens a door with a PIN: with the one that is configured, sent once and not again once it was
     /// refused; else with that of a person, who is asked again while tries are left.
     ///

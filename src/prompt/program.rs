@@ -1,6 +1,7 @@
 //! A program that is asked for something: a pinentry, an askpass, the user's own command. It is
 //! started without a shell, and sees no variable that may hold a PIN. Nothing of it outlives the
-//! one who waits for its answer: the main program's end and our own end it, dialog and all.
+//! main program, which waits for its answer, dialog and all. (Of a host that is killed only a pinentry
+//! learns at once, by the end of its stdin.)
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};

@@ -182,6 +182,8 @@ pub enum Origin {
     Descriptor,
     /// A file, by its path.
     File(String),
+    /// The keys of the device itself.
+    Pad,
     /// A person, who was asked.
     Typed,
     /// `pin-value`
@@ -205,6 +207,7 @@ impl fmt::Display for Origin {
             Self::Credential(name) => write!(f, "the credential {name}"),
             Self::Descriptor => write!(f, "the file descriptor of --pin-fd"),
             Self::File(path) => write!(f, "{path}"),
+            Self::Pad => write!(f, "the keys of the reader"),
             Self::Typed => write!(f, "the keyboard"),
             Self::Value => write!(f, "pin-value"),
             Self::Variable => write!(f, "the variable of --pin-env"),

@@ -29,7 +29,7 @@ impl Device<'_> {
     pub fn unlock(&mut self, pin: Option<Pin>) -> Result<(), Failure> {
         let place = self.login_place();
         let Some(Pin { secret, origin }) = pin else {
-            return self.log_in(place, None, Origin::Typed);
+            return self.log_in(place, None, Origin::Pad);
         };
         self.fits(place, &secret, &origin)?;
         self.log_in(place, Some(AuthPin::new(secret.expose().into())), origin)
@@ -93,8 +93,7 @@ impl Device<'_> {
         let place = self.login_place();
         self.fits(place, &pin.secret, &pin.origin)?;
         let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
-        attached.pin = Some(AuthPin::new(pin.secret.expose().into()));
-        attached.origin = pin.origin;
+        attached.keys_pin = Some((AuthPin::new(pin.secret.expose().into()), pin.origin));
         Ok(())
     }
 
@@ -106,12 +105,14 @@ impl Device<'_> {
         let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
         let token = attached.token.label();
         etiquette::may_try(&token, self.module.pin_state(&mut attached.token)?, last_try)?;
-        if attached.pin.is_none() && !attached.token.info.protected_authentication_path() {
+        let (pin, origin) = match &attached.keys_pin {
+            Some((pin, origin)) => (Some(pin), origin.clone()),
+            None => (attached.pin.as_ref(), attached.origin.clone()),
+        };
+        if pin.is_none() && !attached.token.info.protected_authentication_path() {
             return Err(Failure::NoTerminal { token, prompts: true });
         }
-        let answer =
-            login(&self.module, attached, UserType::ContextSpecific, attached.pin.as_ref());
-        let origin = attached.origin.clone();
+        let answer = login(&self.module, attached, UserType::ContextSpecific, pin);
         answer.or_else(|refused| self.explain(place, refused, origin))
     }
 }

@@ -18,7 +18,7 @@ impl Device<'_> {
             return Err(lost);
         }
         let attached = self.attached.swap_remove(place);
-        let Attached { token, session, pin, origin, logged_in } = attached;
+        let Attached { token, session, pin, origin, keys_pin, logged_in } = attached;
         let _ = self.module.call("C_CloseSession", &token.name(), || session.close());
         self.close();
         self.present = None;
@@ -33,10 +33,10 @@ impl Device<'_> {
         if let Some(key) = &mut self.key {
             (key.place, key.private_half) = (place, None);
         }
+        if let Some(attached) = self.attached.get_mut(place) {
+            attached.keys_pin = keys_pin;
+        }
         if !logged_in {
-            if let Some(attached) = self.attached.get_mut(place) {
-                (attached.pin, attached.origin) = (pin, origin);
-            }
             return Ok(());
         }
         // A right PIN costs no try, but the module was wrong about something already.

@@ -5,7 +5,7 @@ use cryptoki::session::SessionState;
 
 use crate::device::pkcs11::quirks;
 use crate::device::pkcs11::signature::{self, Way};
-use crate::device::pkcs11::{Device, Error, Failure, Key, View, return_value};
+use crate::device::pkcs11::{Attached, Device, Error, Failure, Key, View, return_value};
 use crate::key::public_key::Scheme;
 use crate::key::uri::ObjectFilter;
 
@@ -16,7 +16,8 @@ impl Device<'_> {
     /// # Errors
     /// When the key is not there.
     pub fn wants_pin_to_sign(&mut self) -> Result<bool, Failure> {
-        let no_pin = self.login_target().is_some_and(|a| a.pin.is_none());
+        let none = |a: &Attached| a.pin.is_none() && a.keys_pin.is_none();
+        let no_pin = self.login_target().is_some_and(none);
         Ok(no_pin && !self.has_its_own_pad() && self.private_half()?.1)
     }
 

@@ -94,6 +94,25 @@ fn a_pin_for_a_pad_is_typed_there_and_a_notice_says_so() {
 }
 
 #[test]
+fn nobody_is_waited_for_at_a_pad_where_that_was_forbidden() {
+    let lab = lab();
+    let mut command = for_key(&lab, "laptop");
+    let fault = through(&mut command, &lab, &pad("1500ms"));
+    check("pad-that-nobody-may-type-on", &lab, &run(command.arg("--no-prompt")));
+    assert_eq!(fault.calls("C_Login"), 0);
+}
+
+#[test]
+fn a_pin_that_was_wrong_on_a_pad_is_told_so() {
+    let lab = lab();
+    let mut command = for_key(&lab, "laptop");
+    let script = "C_GetTokenInfo * flags +0x100\nC_Login * pad 00000000 after 10ms";
+    let fault = through(&mut command, &lab, script);
+    check("pad-with-a-wrong-pin", &lab, &run(&mut command));
+    assert_eq!(fault.calls("C_Login"), 1);
+}
+
+#[test]
 fn what_is_quick_is_not_told() {
     let lab = lab();
     let mut command = for_key(&lab, "laptop");
