@@ -103,7 +103,11 @@ impl PublicKey {
     /// When either is not well-formed, or the curve is not supported.
     pub fn from_ec(parameters: &[u8], point: &[u8]) -> Result<Self, PublicKeyError> {
         let curve = oid(parameters)?;
-        let point = <&OctetStringRef>::from_der(point).map_or(point, |wrapped| wrapped.as_bytes());
+        // A bare point begins with the tag of an OCTET STRING: one of 256 is well-formed as one.
+        let length = Curve::from_oid(curve).map(|curve| 1 + 2 * curve.field_length());
+        let wrapped = <&OctetStringRef>::from_der(point).map(|wrapped| wrapped.as_bytes());
+        let wrapped = wrapped.ok().filter(|wrapped| length.is_none_or(|l| l == wrapped.len()));
+        let point = wrapped.unwrap_or(point);
         Self::encode(ID_EC_PUBLIC_KEY, AnyRef::from(&curve), point)
     }
 
@@ -306,6 +310,15 @@ mod tests {
         assert_eq!(bare, PublicKey::from_ec(&P256, &wrapped).expect("wrapped"));
         assert_eq!(bare.to_string(), "P-256");
         assert_eq!(PublicKey::from_spki(bare.spki()).expect("spki"), bare);
+    }
+
+    #[test]
+    fn a_bare_point_that_could_be_a_wrapped_one_is_taken_for_what_it_is() {
+        let point = [&[4, 63][..], &[7; 63]].concat();
+        let bare = PublicKey::from_ec(&P256, &point).expect("bare");
+        let wrapped = [[0x04, 65].as_slice(), &point].concat();
+        assert_eq!(bare, PublicKey::from_ec(&P256, &wrapped).expect("wrapped"));
+        assert_eq!(bare.key_bytes(), point);
     }
 
     #[test]
