@@ -13,6 +13,7 @@ packages=(
     libnss3-tools     # certutil, and NSS's module with it
     libsqlite3-dev    # where kryoptic keeps its objects
     libssl-dev        # what kryoptic calculates with
+    libtss2-dev       # what the TPM's device host is linked with
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
@@ -22,6 +23,10 @@ packages=(
     python3-venv      # for the AWS CLI and boto3
     softhsm2
     strace            # what processes hand on
+    swtpm             # a TPM
+    swtpm-tools       # swtpm_ioctl, its switch
+    tpm2-openssl      # keys in a TPM for OpenSSL
+    tpm2-tools
     util-linux        # prlimit, setpriv, setsid, unshare
 )
 

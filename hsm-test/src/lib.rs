@@ -25,6 +25,7 @@ pub mod s_server;
 pub mod server;
 pub mod softhsm;
 pub mod spy;
+pub mod swtpm;
 pub mod terminal;
 
 mod files;

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::{Args, Parser};
+use nix::sys::signal::{SigSet, Signal};
 
 use hsm_test::bench;
 use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Request, Server};
 use hsm_test::softhsm::SoftHsm;
+use hsm_test::swtpm::Swtpm;
 
 /// The device lab of keyanchor.
 #[derive(Debug, Parser)]
@@ -37,6 +39,8 @@ enum Verb {
     },
     /// Serve Roles Anywhere and STS until stopped, and say what became of each request.
     Serve(Serve),
+    /// Run a TPM with keys, certificates and their PKI until stopped.
+    Tpm(Tpm),
 }
 
 #[derive(Args, Debug)]
@@ -87,6 +91,15 @@ struct Serve {
     ca_bundle_out: Option<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+struct Tpm {
+    /// Where it keeps everything; made where it is missing, completed where it is not.
+    directory: PathBuf,
+    /// A file that gets what is to be exported as soon as the TPM answers.
+    #[arg(long)]
+    ready_file: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
@@ -104,6 +117,7 @@ fn main() -> ExitCode {
         }
         Verb::Provision { directory } => provision(&directory),
         Verb::Serve(serve) => self::serve(&serve),
+        Verb::Tpm(tpm) => self::tpm(&tpm),
     }
 }
 
@@ -153,6 +167,28 @@ fn serve(arguments: &Serve) -> ExitCode {
         // SIGINT and SIGTERM end the process, and there is nothing to tidy up
         std::thread::park();
     }
+}
+
+fn tpm(arguments: &Tpm) -> ExitCode {
+    let ends: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    // before there is a second thread, or a TPM that a signal would leave behind
+    ends.thread_block().expect("signals can be blocked");
+    let tpm = Swtpm::provisioned(&arguments.directory);
+    let exported = ["TPM2TOOLS_TCTI", "TPM2OPENSSL_TCTI", "KEYANCHOR_TCTI"]
+        .map(|name| format!("export {name}={}\n", tpm.tcti()))
+        .concat();
+    say(&exported);
+    for (name, _, handle) in Swtpm::KEYS {
+        let (key, chain) = (format!("keys/{name}.pem"), format!("certs/{name}-chain.pem"));
+        let [key, chain] = [key, chain].map(|file| tpm.dir().join(file).display().to_string());
+        say(&format!("tpm:handle={handle:#x}  {key}  {chain}"));
+    }
+    say(&format!("\npassword of `locked`: {}", tpm.dir().join("password").display()));
+    if let Some(ready) = &arguments.ready_file {
+        write(ready, &exported);
+    }
+    ends.wait().expect("signals can be waited for");
+    ExitCode::SUCCESS
 }
 
 fn introduce(server: &Server) {

@@ -22,6 +22,8 @@ pub use tls::Flaw;
 
 /// Yubico's PIV attestation extension "firmware version", the mark of an attestation certificate.
 const YUBICO_FIRMWARE_VERSION: [u64; 9] = [1, 3, 6, 1, 4, 1, 41482, 3, 3];
+/// An extension below the arc for examples.
+const BALLAST: [u64; 5] = [2, 999, 1, 2, 3];
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -63,6 +65,8 @@ pub struct Leaf {
     pub yubico_attestation: bool,
     /// The serial number, big-endian and positive whatever its first bit; otherwise a random one.
     pub serial: Option<Vec<u8>>,
+    /// So many octets in an extension that means nothing, where a certificate has to be long.
+    pub ballast: usize,
 }
 
 impl Leaf {
@@ -79,6 +83,7 @@ impl Leaf {
             issuer: Issuer::Intermediate,
             yubico_attestation: false,
             serial: None,
+            ballast: 0,
         }
     }
 }
@@ -229,6 +234,10 @@ fn leaf_template(leaf: &Leaf) -> CertificateParams {
         template
             .custom_extensions
             .push(CustomExtension::from_oid_content(&YUBICO_FIRMWARE_VERSION, firmware));
+    }
+    if leaf.ballast > 0 {
+        let ballast = CustomExtension::from_oid_content(&BALLAST, vec![0; leaf.ballast]);
+        template.custom_extensions.push(ballast);
     }
     template
 }

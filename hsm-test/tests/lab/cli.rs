@@ -15,7 +15,7 @@ struct Serving(Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.kill().and_then(|()| self.0.wait()).expect("the server was running");
+        self.0.kill().and_then(|()| self.0.wait()).expect("the server was ours");
     }
 }
 
@@ -83,6 +83,34 @@ fn a_certificate_is_issued_for_a_public_key() {
     );
     let expected = format!("subject=O = Example, CN = host-c\n{}", hsm.public_key_pem("laptop"));
     assert_eq!(String::from_utf8_lossy(&said), expected);
+}
+
+#[test]
+fn a_tpm_by_hand_is_told_in_lines_for_a_shell_and_remembers_its_keys() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let ready = directory.path().join("ready");
+    for _ in 0..2 {
+        let mut run = hsm_test();
+        run.args(["tpm", argument(directory.path()), "--ready-file", argument(&ready)]);
+        let mut running = Serving(run.stdout(Stdio::null()).spawn().expect("the binary is built"));
+        let exports = wait_for(&ready);
+        let script = format!(
+            r#"set -e; {exports} cd "$1"
+            tpm2_getcap properties-variable | grep -qx "TPM2_PT_LOCKOUT_COUNTER: 0x0"
+            tpm2_sign -Q -c 0x81000104 -g sha256 -f plain -p file:- -o signature ca/root.pem < <(tr -d '\n' <password)
+            openssl x509 -in certs/locked.pem -noout -pubkey >public.pem
+            openssl dgst -sha256 -verify public.pem -signature signature ca/root.pem"#
+        );
+        pipe(Command::new("bash").args(["-c", &script, "bash"]).arg(directory.path()), b"");
+        assert!(directory.path().join("keys/rsa2048.pem").is_file());
+        let pid = running.0.id().to_string();
+        pipe(Command::new("kill").arg(&pid), b"");
+        assert!(running.0.wait().expect("a child of ours").success());
+        let port = exports.trim_end().rsplit('=').next().and_then(|port| port.parse().ok());
+        let port: u16 = port.expect("the port is the last word");
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+        fs::remove_file(&ready).expect("the file was there");
+    }
 }
 
 #[test]

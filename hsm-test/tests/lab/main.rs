@@ -17,4 +17,5 @@ mod softhsm;
 mod sts;
 mod terminal;
 mod tls;
+mod tpm;
 mod vectors;
