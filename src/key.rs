@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::key::tpm::{TpmRef, TpmRefError};
 use crate::key::uri::{Pkcs11Uri, UriError};
 
 pub mod public_key;
+pub mod tpm;
+pub mod tss2;
 pub mod uri;
 
 pub use public_key::{Curve, PublicKey, Scheme};
@@ -20,6 +23,8 @@ pub enum KeyRef {
     File(PathBuf),
     /// A `pkcs11:` URI (RFC 7512).
     Pkcs11(Arc<Pkcs11Uri>),
+    /// A `tpm:` URI, or `handle:` and a number.
+    Tpm(Arc<TpmRef>),
 }
 
 /// Why a reference is not one.
@@ -28,12 +33,18 @@ pub enum KeyRefError {
     /// Nothing was written.
     #[error("the reference is empty")]
     Empty,
+    /// A PIN, and no scheme before it.
+    #[error("it has a pin-value, and begins with neither 'pkcs11:' nor 'tpm:'")]
+    Mistyped,
     /// A scheme of a device that this version does not drive.
     #[error("'{scheme}:' keys are not supported by this version")]
     Scheme {
         /// The scheme, without its colon.
         scheme: &'static str,
     },
+    /// A `tpm:` URI or a handle that is not well-formed.
+    #[error(transparent)]
+    Tpm(#[from] TpmRefError),
     /// A `pkcs11:` URI that is not well-formed.
     #[error(transparent)]
     Uri(#[from] UriError),
@@ -51,10 +62,13 @@ impl FromStr for KeyRef {
         if has_scheme(text, "pkcs11") {
             return Ok(Self::Pkcs11(Arc::new(text.parse()?)));
         }
-        match ["handle", "piv", "tpm"].into_iter().find(|scheme| has_scheme(text, scheme)) {
-            Some(scheme) => Err(KeyRefError::Scheme { scheme }),
-            None if text.contains("pin-value=") => Err(UriError::Scheme.into()),
-            None => Ok(Self::File(text.into())),
+        if has_scheme(text, "tpm") || has_scheme(text, "handle") {
+            return Ok(Self::Tpm(Arc::new(text.parse()?)));
+        }
+        match has_scheme(text, "piv") {
+            true => Err(KeyRefError::Scheme { scheme: "piv" }),
+            false if text.contains("pin-value=") => Err(KeyRefError::Mistyped),
+            false => Ok(Self::File(text.into())),
         }
     }
 }
@@ -70,6 +84,7 @@ impl fmt::Display for KeyRef {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Pkcs11(uri) => uri.fmt(f),
+            Self::Tpm(reference) => reference.fmt(f),
         }
     }
 }
@@ -85,17 +100,18 @@ mod tests {
         assert!(matches!("PKCS11:token=x".parse(), Ok(KeyRef::Pkcs11(_))));
         assert!(matches!("/etc/key.pem".parse(), Ok(KeyRef::File(_))));
         assert!(matches!("tpmkey.pem".parse(), Ok(KeyRef::File(_))));
-        assert!(matches!(
-            "tpm:0x81000001".parse::<KeyRef>(),
-            Err(KeyRefError::Scheme { scheme: "tpm" })
-        ));
+        for text in ["TPM:handle=0x81000001", "handle:81000001", "tpm:file=key.pem"] {
+            assert!(matches!(text.parse(), Ok(KeyRef::Tpm(_))), "{text}");
+        }
+        assert!(matches!("tpm:0x81000001".parse::<KeyRef>(), Err(KeyRefError::Tpm(_))));
+        assert!(matches!("piv:9a".parse::<KeyRef>(), Err(KeyRefError::Scheme { scheme: "piv" })));
         assert!(matches!("".parse::<KeyRef>(), Err(KeyRefError::Empty)));
     }
 
     #[test]
     fn a_pin_in_a_mistyped_uri_is_not_a_file_name() {
         for text in
-            [" pkcs11:?pin-value=s3cret", "pkcs11?pin-value=s3cret", "p11:?pin-value=s3cret"]
+            [" pkcs11:?pin-value=s3cret", "pkcs11?pin-value=s3cret", "tmp:?pin-value=s3cret"]
         {
             let error = text.parse::<KeyRef>().err().expect(text).to_string();
             assert!(!error.contains("s3cret"), "{error}");
@@ -104,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_the_same_reference(text in "((pkcs11|tpm|file):)?[ -~é]{0,60}") {
+        fn what_is_printed_is_the_same_reference(text in "(pkcs11:|file:|tpm:file=|tpm:handle=0x81|handle:81)?[ -~é]{0,60}") {
             if let Ok(reference) = text.parse::<KeyRef>() {
                 let printed = reference.to_string();
                 let again = printed.parse::<KeyRef>().map(|again| again.to_string());

@@ -3,10 +3,10 @@
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -118,11 +118,23 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<(Zeroizing<Vec<u8>>, Mark)
     if metadata.mode() & 0o007 != 0 {
         return Err(not_safe(path, "every user of this computer can read or change it"));
     }
-    // Reserved in one piece: a buffer that grows would leave copies behind.
+    Ok((wiped(file, path, limit)?, Mark::of(&metadata)))
+}
+
+/// Reads a file that may turn out to hold a secret, whoever may see it.
+///
+/// # Errors
+/// When it cannot be read or is too large.
+pub fn read_wiped(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+    wiped(open(path)?.0, path, limit)
+}
+
+/// Reserved in one piece: a buffer that grows would leave copies behind.
+fn wiped(file: File, path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
     let room = usize::try_from(limit + 1).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     read_into(&mut bytes, file, path, limit)?;
-    Ok((bytes, Mark::of(&metadata)))
+    Ok(bytes)
 }
 
 /// Reads a file that anybody may see.
@@ -156,6 +168,23 @@ fn read_into(bytes: &mut Vec<u8>, file: File, path: &Path, limit: u64) -> Result
         return Err(Error::TooLarge { path: path.into(), limit });
     }
     Ok(())
+}
+
+/// Whether a device is there that we may read and write. It is not opened: one that only a single
+/// program can have would be taken from another.
+///
+/// # Errors
+/// When it is missing, not permitted, or no device.
+pub fn usable_device(path: &Path) -> Result<(), Error> {
+    let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
+    if metadata.file_type().is_socket() {
+        return Err(not_safe(path, "a socket and not a device"));
+    }
+    if !metadata.file_type().is_char_device() {
+        return Err(not_safe(path, "not a device"));
+    }
+    let ours = Access::READ_OK | Access::WRITE_OK;
+    accessat(CWD, path, ours, AtFlags::EACCESS).map_err(|error| io_error(path, error.into()))
 }
 
 /// The folder for our locks: `$KEYANCHOR_RUNTIME_DIR`, else `/run/user/UID/keyanchor` where that

@@ -24,6 +24,15 @@ pub fn read(path: &Path) -> Result<Vec<Certificate>, Error> {
     parse(&bytes).map_err(|reason| Error::NotCertificates { path: path.into(), reason })
 }
 
+/// The certificates that stand beside a key in its file; there may be none.
+///
+/// # Errors
+/// When the file cannot be read, or a certificate in it is none.
+pub fn beside(path: &Path) -> Result<Vec<Certificate>, Error> {
+    let bytes = paths::read_wiped(path, LONGEST)?;
+    blocks(&bytes).map_err(|reason| Error::NotCertificates { path: path.into(), reason })
+}
+
 /// All certificates of PEM text, in its order, or the one that is in DER. Other PEM blocks and text
 /// around them are skipped.
 ///
@@ -33,6 +42,14 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
     if bytes.first() == Some(&0x30) {
         return Ok(vec![certificate(bytes)?]);
     }
+    let certificates = blocks(bytes)?;
+    if certificates.is_empty() {
+        return Err("it has neither a PEM block CERTIFICATE nor is it DER".to_owned());
+    }
+    Ok(certificates)
+}
+
+fn blocks(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
     let mut certificates = Vec::new();
     for block in CertificateDer::pem_slice_iter(bytes) {
         if certificates.len() == MOST {
@@ -40,9 +57,6 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
         }
         let block = block.map_err(|_| "it is not well-formed PEM")?;
         certificates.push(certificate(&block)?);
-    }
-    if certificates.is_empty() {
-        return Err("it has neither a PEM block CERTIFICATE nor is it DER".to_owned());
     }
     Ok(certificates)
 }

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
-mod attribute;
+pub(in crate::key) mod attribute;
 
 use attribute::{Part, decode, text};
 
 /// Longest URI that is read, in bytes.
-const LONGEST: usize = 4096;
+pub(in crate::key) const LONGEST: usize = 4096;
 
 /// A parsed URI. An absent attribute matches anything; an empty one matches only an empty field.
 #[derive(Default)]
@@ -235,31 +235,36 @@ impl Pkcs11Uri {
                 set(&mut self.module_path, name, path)
             }
             "module-name" => set(&mut self.module_name, name, attribute::module_name(value)?),
-            "pin-source" => self.set_pin(name, PinAttribute::Source(attribute::pin_source(value)?)),
-            "pin-value" => {
-                let pin = Secret::new(text(Part::Query, name, value)?);
-                self.set_pin(name, PinAttribute::Value(pin))
-            }
+            "pin-source" | "pin-value" => set_pin(&mut self.pin, name, value),
             _ => decode(Part::Query, name, value).map(drop).map_err(|_| UriError::ForeignEncoding),
-        }
-    }
-
-    fn set_pin(&mut self, name: &str, pin: PinAttribute) -> Result<(), UriError> {
-        match (&self.pin, &pin) {
-            (None, _) => {
-                self.pin = Some(pin);
-                Ok(())
-            }
-            (Some(PinAttribute::Source(_)), PinAttribute::Source(_))
-            | (Some(PinAttribute::Value(_)), PinAttribute::Value(_)) => {
-                Err(UriError::Duplicate(name.into()))
-            }
-            _ => Err(UriError::PinTwice),
         }
     }
 }
 
-fn set<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), UriError> {
+/// `pin-source` or `pin-value`: one PIN, from one place.
+pub(in crate::key) fn set_pin(
+    place: &mut Option<PinAttribute>,
+    name: &str,
+    value: &str,
+) -> Result<(), UriError> {
+    let pin = match name {
+        "pin-value" => PinAttribute::Value(Secret::new(text(Part::Query, name, value)?)),
+        _ => PinAttribute::Source(attribute::pin_source(name, value)?),
+    };
+    match (&place, &pin) {
+        (None, _) => {
+            *place = Some(pin);
+            Ok(())
+        }
+        (Some(PinAttribute::Source(_)), PinAttribute::Source(_))
+        | (Some(PinAttribute::Value(_)), PinAttribute::Value(_)) => {
+            Err(UriError::Duplicate(name.into()))
+        }
+        _ => Err(UriError::PinTwice),
+    }
+}
+
+pub(in crate::key) fn set<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), UriError> {
     if place.replace(value).is_some() {
         return Err(UriError::Duplicate(name.into()));
     }

@@ -1,19 +1,21 @@
 //! One attribute of a PKCS#11 URI: which characters it may hold, and what its value means
-//! (RFC 7512 §2.3 and §2.4).
+//! (RFC 7512 §2.3 and §2.4). Those of `tpm:` are split and encoded in the same way.
 
 use std::path::PathBuf;
 
 use crate::key::uri::{ObjectClass, UriError};
 
-/// Which side of the `?` an attribute stands on: they allow different characters.
+/// Which side of the `?` an attribute stands on: they allow different characters. A path of `tpm:`
+/// allows the `/` too, since it may hold a file's.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::key) enum Part {
     Path,
     Query,
+    TpmPath,
 }
 
 /// Splits a path or a query into names and raw values.
-pub(super) fn split(text: &str, separator: char) -> Result<Vec<(&str, &str)>, UriError> {
+pub(in crate::key) fn split(text: &str, separator: char) -> Result<Vec<(&str, &str)>, UriError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
@@ -37,7 +39,7 @@ fn pair(attribute: &str) -> Result<(&str, &str), UriError> {
 }
 
 /// A name that is not known is shown only if it could be one: it may be part of a PIN.
-pub(super) fn unknown(name: &str) -> UriError {
+pub(in crate::key) fn unknown(name: &str) -> UriError {
     let like_a_name = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
     if name.len() <= 32 && name.bytes().all(like_a_name) {
         UriError::Unknown(name.into())
@@ -47,7 +49,7 @@ pub(super) fn unknown(name: &str) -> UriError {
 }
 
 /// The bytes of a value.
-pub(super) fn decode(part: Part, name: &str, value: &str) -> Result<Vec<u8>, UriError> {
+pub(in crate::key) fn decode(part: Part, name: &str, value: &str) -> Result<Vec<u8>, UriError> {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.chars();
     while let Some(character) = rest.next() {
@@ -74,12 +76,13 @@ fn allowed(part: Part, character: char) -> bool {
         || match part {
             Part::Path => character == '&',
             Part::Query => "/?|".contains(character),
+            Part::TpmPath => "&/".contains(character),
         }
 }
 
 /// The value as text. A NUL is refused: token fields cannot hold one, and some modules take it for
 /// the end of the text and so for a wider filter.
-pub(super) fn text(part: Part, name: &str, value: &str) -> Result<String, UriError> {
+pub(in crate::key) fn text(part: Part, name: &str, value: &str) -> Result<String, UriError> {
     let bytes = decode(part, name, value)?;
     if bytes.contains(&0) {
         return Err(UriError::Encoding(name.into()));
@@ -91,12 +94,12 @@ pub(super) fn text(part: Part, name: &str, value: &str) -> Result<String, UriErr
     })
 }
 
-pub(super) fn slot_id(value: &str) -> Result<u64, UriError> {
+pub(in crate::key) fn slot_id(value: &str) -> Result<u64, UriError> {
     decimal(value).ok_or(UriError::Value { name: "slot-id".into(), expected: "a decimal number" })
 }
 
 /// `M` or `M.m`, both decimal and below 256; `M` is `M.0`.
-pub(super) fn version(value: &str) -> Result<(u8, u8), UriError> {
+pub(in crate::key) fn version(value: &str) -> Result<(u8, u8), UriError> {
     let (major, minor) = value.split_once('.').unwrap_or((value, "0"));
     decimal(major).zip(decimal(minor)).ok_or(UriError::Value {
         name: "library-version".into(),
@@ -110,14 +113,14 @@ fn decimal<N: std::str::FromStr>(digits: &str) -> Option<N> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-pub(super) fn class(value: &str) -> Result<ObjectClass, UriError> {
+pub(in crate::key) fn class(value: &str) -> Result<ObjectClass, UriError> {
     use ObjectClass::{Cert, Data, Private, Public, SecretKey};
     let found = [Cert, Data, Private, Public, SecretKey].into_iter().find(|c| c.name() == value);
     let expected = "cert, data, private, public or secret-key";
     found.ok_or(UriError::Value { name: "type".into(), expected })
 }
 
-pub(super) fn module_name(value: &str) -> Result<String, UriError> {
+pub(in crate::key) fn module_name(value: &str) -> Result<String, UriError> {
     let name = text(Part::Query, "module-name", value)?;
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
         let expected = "a library's name without a folder";
@@ -127,28 +130,39 @@ pub(super) fn module_name(value: &str) -> Result<String, UriError> {
 }
 
 /// An absolute path, bare or as a `file:` URI. A program (`|…`) is never started from a URI.
-pub(super) fn pin_source(value: &str) -> Result<PathBuf, UriError> {
-    let source = text(Part::Query, "pin-source", value)?;
+pub(in crate::key) fn pin_source(name: &str, value: &str) -> Result<PathBuf, UriError> {
+    let source = text(Part::Query, name, value)?;
     let path = source.strip_prefix("file:").unwrap_or(&source);
     let path =
         path.strip_prefix("//").map_or(path, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
     if !path.starts_with('/') {
         let expected = "a file: URI or an absolute path";
-        return Err(UriError::Value { name: "pin-source".into(), expected });
+        return Err(UriError::Value { name: name.into(), expected });
     }
     Ok(path.into())
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(in crate::key) fn encode(bytes: &[u8]) -> String {
+    encode_but(b"", bytes)
+}
+
+/// The same, with further characters that stay as they are.
+pub(in crate::key) fn encode_but(kept: &[u8], bytes: &[u8]) -> String {
     let unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     bytes
         .iter()
-        .map(|b| if unreserved(b) { char::from(*b).into() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if unreserved(b) || kept.contains(b) {
+                char::from(*b).into()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect()
 }
 
 /// Percent-encodes every byte: how RFC 7512 wants a CKA_ID.
-pub(super) fn encode_all(bytes: &[u8]) -> String {
+pub(in crate::key) fn encode_all(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
