@@ -13,6 +13,7 @@ mod device;
 mod pair;
 mod pin;
 mod tls;
+mod tpm;
 
 /// Longest text of a line, in bytes: three lines stay below 1 KiB.
 const LONGEST_LINE: usize = 315;

@@ -10,21 +10,23 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
-use crate::device::pkcs11::{Device, Found};
+use crate::device::held::left_to_this_thread;
+use crate::device::{Device, Found};
 use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
 use crate::paths;
 use crate::prompt::etiquette::{Etiquette, Waiting};
 use crate::prompt::{GUARD, Notice, Terminal, bell};
 use crate::wire::frame::{self, Frame};
-use crate::wire::list::Listed;
 use crate::wire::outbox::Outbox;
-use crate::wire::{self, Awaited, Bytes, Failure, Open, PinRules, Reply, Request, VERSION};
+use crate::wire::{
+    self, Awaited, Bytes, Failure, Open, PinRules, PinSource, Reply, Request, VERSION,
+};
 
 mod doors;
 mod token_lock;
 
-use doors::{Signature, Token};
+use doors::{Parent, Signature, Token};
 use token_lock::TokenLock;
 
 /// How long a device call may go on after the main program has gone.
@@ -32,11 +34,11 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a host to its end. Its exit code says only whether it ran at all: failures are answers.
 #[must_use]
-pub fn run() -> ExitCode {
+pub fn run<D: Device>() -> ExitCode {
     if io::stdin().is_terminal() {
         let told = writeln!(
             io::stderr(),
-            "keyanchor-pkcs11: started by keyanchor, not by hand; see keyanchor --help"
+            "a device host is started by keyanchor, not by hand; see keyanchor --help"
         );
         return told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2));
     }
@@ -45,8 +47,10 @@ pub fn run() -> ExitCode {
     }
     keep_out_of_dumps();
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };
+    // There is one, as long as the process lives.
+    let outbox: &'static Outbox = Box::leak(Box::new(outbox));
     outbox.send(&Reply::Hello { version: VERSION.to_owned() });
-    let mut host = Host { outbox: &outbox, device: None, session: None };
+    let mut host = Host::<D> { outbox, device: None, session: None };
     if let Err(error) = watch() {
         outbox.send(&Reply::Failed(Failure::Resources { reason: paths::reason(&error) }));
         return ExitCode::FAILURE;
@@ -77,7 +81,7 @@ fn watch() -> io::Result<()> {
         thread::sleep(GRACE);
         end();
     };
-    thread::Builder::new().spawn(watch).map(drop)
+    left_to_this_thread(|| thread::Builder::new().spawn(watch)).map(drop)
 }
 
 /// A device call hangs on the main thread, and nobody waits for it. An orderly exit would run the
@@ -86,20 +90,22 @@ fn end() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
-struct Host<'a> {
-    outbox: &'a Outbox,
-    device: Option<Device<'a>>,
+struct Host<D> {
+    outbox: &'static Outbox,
+    device: Option<D>,
     session: Option<Session>,
 }
 
 /// What came with [`Open`].
 struct Session {
     etiquette: Etiquette,
+    /// That towards the parent of a TPM's key, which has a password of its own.
+    parent: Etiquette,
     /// Not held while a person types, nor after a signature.
     lock: TokenLock,
 }
 
-impl<'a> Host<'a> {
+impl<D: Device> Host<D> {
     fn answer(&mut self, frame: Frame, frames: &mut impl Read) -> Result<Reply, Failure> {
         let Frame::Message(json) = frame else { return Err(Failure::Protocol) };
         if let Some(session) = &mut self.session {
@@ -116,7 +122,7 @@ impl<'a> Host<'a> {
                 Found::Visible(ders) => Reply::Certificates(ders.into_iter().map(Bytes).collect()),
                 Found::Hidden => Reply::Hidden,
             }),
-            Request::List(unlock) => self.list(unlock.as_deref()).map(Reply::Listed),
+            Request::List(unlock) => self.list(unlock.as_deref()),
             Request::Unlock => self.unlock().map(|()| Reply::Unlocked),
             Request::Sign { scheme, message } => {
                 let signature = self.sign(scheme, &message.0)?;
@@ -129,12 +135,12 @@ impl<'a> Host<'a> {
         }
     }
 
-    fn device(&mut self) -> Result<&mut Device<'a>, Failure> {
+    fn device(&mut self) -> Result<&mut D, Failure> {
         self.device.as_mut().ok_or(Failure::Protocol)
     }
 
     fn open(&mut self, open: Open, frames: &mut impl Read) -> Result<Reply, Failure> {
-        let value = if matches!(open.pin.source, Some(wire::PinSource::Value)) {
+        let value = if matches!(open.pin.source, Some(PinSource::Value)) {
             let Ok(Some(Frame::Secret(value))) = frame::read(frames) else {
                 return Err(Failure::Protocol);
             };
@@ -142,15 +148,17 @@ impl<'a> Host<'a> {
         } else {
             None
         };
+        let parent = PinRules { source: open.parent_pin.map(PinSource::File), ..open.pin.clone() };
+        let parent = Etiquette::new(parent, None);
         let etiquette = Etiquette::new(open.pin, value);
-        let module = open.module.0;
-        let lock = TokenLock::take(module.clone(), Duration::from_millis(open.patience))?;
-        self.device = Some(Device::open(&module, open.init_args, self.outbox)?);
-        self.session = Some(Session { etiquette, lock });
+        let (name, device) = (D::lock(&open.device), open.device.to_string());
+        let lock = TokenLock::take(name, device, Duration::from_millis(open.patience))?;
+        self.device = Some(D::open(open.device, self.outbox)?);
+        self.session = Some(Session { etiquette, parent, lock });
         Ok(Reply::Opened)
     }
 
-    fn list(&mut self, unlock: Option<&TokenFilter>) -> Result<Listed, Failure> {
+    fn list(&mut self, unlock: Option<&TokenFilter>) -> Result<Reply, Failure> {
         let Some(token) = unlock else { return self.device()?.list() };
         self.device()?.aim(token)?;
         self.unlock()?;
@@ -160,7 +168,7 @@ impl<'a> Host<'a> {
     /// Logs in, if a token wants that.
     fn unlock(&mut self) -> Result<(), Failure> {
         let device = self.device.as_mut().ok_or(Failure::Protocol)?;
-        let Session { etiquette, lock } = self.session.as_mut().ok_or(Failure::Protocol)?;
+        let Session { etiquette, lock, .. } = self.session.as_mut().ok_or(Failure::Protocol)?;
         if !device.wants_login() {
             return Ok(());
         }
@@ -169,7 +177,7 @@ impl<'a> Host<'a> {
         }
         etiquette.may_try(&mut Token(device))?;
         etiquette.may_ask(&mut Token(device))?;
-        let token = format!("token '{}'", device.token());
+        let token = device.holder().to_string();
         let notice = Notice::Type(&token);
         bell::ring(self.outbox, &|| etiquette.person(), &notice, || device.unlock(None))
     }
@@ -178,27 +186,36 @@ impl<'a> Host<'a> {
     fn sign(&mut self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Failure> {
         self.unlock()?;
         let device = self.device.as_mut().ok_or(Failure::Protocol)?;
-        let Session { etiquette, lock } = self.session.as_mut().ok_or(Failure::Protocol)?;
-        let (wants_pin, last_try) = (device.wants_pin_to_sign()?, etiquette.last_try());
+        let Session { etiquette, parent, lock } = self.session.as_mut().ok_or(Failure::Protocol)?;
+        let (wants_pin, last_try) =
+            (device.wants_pin_to_sign(etiquette.has_a_source())?, etiquette.last_try());
         let (touch, pad) = (device.may_want_a_touch(), device.has_its_own_pad());
-        let token = format!("token '{}'", device.token());
+        let token = device.holder().to_string();
         let mut door = Signature { device, scheme, message, last_try, made: Vec::new() };
-        if wants_pin {
-            etiquette.open(&mut door, &mut waiting(self.outbox, lock))?;
-            return Ok(door.made);
-        }
         let notice = match (pad, touch) {
             (true, _) => Some(Notice::Type(&token)),
             (false, true) => Some(Notice::Touch(&token)),
             (false, false) => None,
         };
-        let made = match notice {
+        let outcome = match notice {
+            _ if wants_pin => etiquette.open(&mut door, &mut waiting(self.outbox, lock)),
             None => door.make(),
             Some(notice) => {
                 bell::ring(self.outbox, &|| etiquette.person(), &notice, || door.make())
             }
         };
-        if let Err(failure) = made {
+        let outcome = match outcome {
+            Err(Failure::ParentPassword { parent: name, .. }) => {
+                let mut above = Parent { name, door: &mut door };
+                parent.open(&mut above, &mut waiting(self.outbox, lock))
+            }
+            outcome => outcome,
+        };
+        let Err(failure) = outcome else { return Ok(door.made) };
+        if !wants_pin && door.device.wants_pin_after_all() {
+            // It was tried without one, which cost nothing.
+            etiquette.open(&mut door, &mut waiting(self.outbox, lock))?;
+        } else {
             etiquette.second_pin(&mut door, failure, &mut waiting(self.outbox, lock))?;
         }
         Ok(door.made)

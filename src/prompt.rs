@@ -43,8 +43,10 @@ pub trait Prompt {
 
 /// What a person must know to answer.
 pub struct PinRequest<'a> {
-    /// The token's label.
-    pub token: &'a str,
+    /// `PIN` or `password`
+    pub word: &'a str,
+    /// What it is for, such as `token 'lab'`.
+    pub of: &'a str,
     /// The key that is to sign, as a URI; empty where only the token is looked at.
     pub key: &'a str,
     /// The program that wants it, such as `aws (process 4242)`.
@@ -61,12 +63,11 @@ impl PinRequest<'_> {
     pub fn told(&self) -> Vec<String> {
         let caller = self.caller.map_or_else(|| "keyanchor".to_owned(), plain);
         let wish = match self.key {
-            "" => format!("{caller} wants to see what is on token '{}'", plain(self.token)),
+            "" => format!("{caller} wants to see what is on {}", plain(self.of)),
             key => format!("{caller} wants to sign with {}", plain(key)),
         };
-        let tries = etiquette::tries_left(self.tries, self.why.is_some());
-        let state: Vec<_> =
-            self.why.map(plain).into_iter().chain(tries.map(str::to_owned)).collect();
+        let tries = etiquette::tries_left(self.tries, self.word, self.why.is_some());
+        let state: Vec<_> = self.why.map(plain).into_iter().chain(tries).collect();
         let state = Some(state.join("; ")).filter(|state| !state.is_empty());
         [wish].into_iter().chain(state).collect()
     }
@@ -81,7 +82,7 @@ impl PinRequest<'_> {
     /// The question itself, without a blank at its end.
     #[must_use]
     pub fn question(&self) -> String {
-        format!("PIN for token '{}':", plain(self.token))
+        format!("{} for {}:", self.word, plain(self.of))
     }
 }
 

@@ -6,11 +6,15 @@ use std::time::Duration;
 use crate::certificate::Certificate;
 use crate::deadline::Deadline;
 use crate::key::public_key::{PublicKey, PublicKeyError, Scheme};
+use crate::key::tss2::Tss2Error;
+use crate::wire::failure::Holder;
 use crate::wire::{Awaited, Failure, PinRules, Wanted};
 
 pub mod file;
 pub mod hosted;
 pub mod modules;
+pub mod tcti;
+pub mod tpm;
 
 /// A private key in a device, or in a file.
 pub trait Signer: Send + Sync {
@@ -76,10 +80,10 @@ fn missed(awaited: Awaited) -> &'static str {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The host died in the middle of a call.
-    #[error("the PKCS#11 module {} {how} in {function}", module.display())]
+    #[error("the {device} {how} in {function}")]
     Crashed {
-        /// The module that was loaded.
-        module: PathBuf,
+        /// The device that was open.
+        device: String,
         /// `crashed (signal 11)`, or `ended the process (status 3)`.
         how: String,
         /// The function that ran.
@@ -89,10 +93,10 @@ pub enum Error {
     #[error(transparent)]
     Device(#[from] Failure),
     /// A call did not return in time.
-    #[error("the PKCS#11 module {} did not return from {function} within {waited:?}", module.display())]
+    #[error("the {device} did not return from {function} within {waited:?}")]
     Hung {
-        /// The module that was loaded.
-        module: PathBuf,
+        /// The device that was open.
+        device: String,
         /// The function that runs.
         function: String,
         /// How long it was waited for.
@@ -121,10 +125,10 @@ pub enum Error {
         how: String,
     },
     /// A PIN that was configured, and several tokens that it could be for.
-    #[error("the PIN in KEYANCHOR_PIN_FILE was not tried on token '{token}'")]
+    #[error("the PIN that is configured was not tried on {of}")]
     ManyTokens {
-        /// The token's label.
-        token: String,
+        /// The token.
+        of: Holder,
         /// How many there are.
         tokens: usize,
     },
@@ -140,8 +144,10 @@ pub enum Error {
         reason: String,
     },
     /// The device host's program is not where it should be.
-    #[error("the device host keyanchor-pkcs11 is not installed")]
+    #[error("the device host {program} is not installed")]
     NotInstalled {
+        /// Its name.
+        program: &'static str,
         /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
@@ -153,6 +159,9 @@ pub enum Error {
         /// How long they were given.
         waited: Duration,
     },
+    /// A TPM that cannot be asked.
+    #[error(transparent)]
+    NoTpm(#[from] tcti::NoTpm),
     /// The device does not show the public half, and no certificate tells it.
     #[error("the token does not show the public half of {key}")]
     NoPublicKey {
@@ -162,6 +171,20 @@ pub enum Error {
     /// No process or thread could be started.
     #[error("the device host could not be started")]
     System(std::io::Error),
+    /// A library that the device host is linked with is not there.
+    #[error("TPM support is not installed")]
+    NoLibrary {
+        /// The host's program.
+        program: &'static str,
+    },
+    /// A TPM's key file that cannot be used.
+    #[error("the key file {} cannot be used", path.display())]
+    TpmKeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Tss2Error,
+    },
     /// The host is of another build, or does not speak as it should.
     #[error("the device host does not fit this keyanchor")]
     Unfit {

@@ -4,6 +4,8 @@
 //! The order is hello → open → select → (certificates) → (unlock) → sign, or hello → open → list;
 //! closing the host's stdin ends it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::key::public_key::Scheme;
@@ -14,6 +16,7 @@ pub mod failure;
 pub mod frame;
 pub mod list;
 pub mod outbox;
+pub mod tpm;
 
 pub use bytes::{Bytes, FilePath};
 pub use failure::Failure;
@@ -24,7 +27,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the main program asks for.
 #[derive(Serialize, Deserialize)]
 pub enum Request {
-    /// Load the module and initialise it. Answered by [`Reply::Opened`].
+    /// Open the device: load a module, or connect. Answered by [`Reply::Opened`].
     Open(Open),
     /// Find one private key. Answered by [`Reply::Selected`] or [`Reply::Hidden`].
     Select(Box<Select>),
@@ -52,17 +55,44 @@ pub enum Request {
     },
 }
 
-/// How a module is opened, and from where a PIN may come.
+/// Which device is opened, and from where a PIN may come.
 #[derive(Serialize, Deserialize)]
 pub struct Open {
-    /// The module's canonical path, already checked.
-    pub module: FilePath,
-    /// A text without NUL that the module is given in C_Initialize (pReserved).
-    pub init_args: Option<String>,
-    /// How long to wait for other processes that use the same module, in milliseconds.
+    /// The device.
+    pub device: Address,
+    /// How long to wait for other processes that use the same device, in milliseconds.
     pub patience: u64,
     /// Where the PIN is.
     pub pin: PinRules,
+    /// The file with the password of a TPM key's parent.
+    pub parent_pin: Option<FilePath>,
+}
+
+/// Where a device is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Address {
+    /// A PKCS#11 module.
+    Pkcs11 {
+        /// Its canonical path, already checked.
+        module: FilePath,
+        /// A text without NUL that it is given in C_Initialize (pReserved).
+        init_args: Option<String>,
+    },
+    /// A TPM.
+    Tpm {
+        /// What libtss2 calls a TCTI, such as `device:/dev/tpmrm0`.
+        tcti: String,
+    },
+}
+
+/// As a subject of messages.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pkcs11 { module, .. } => write!(f, "PKCS#11 module {}", module.0.display()),
+            Self::Tpm { tcti } => write!(f, "TPM at {tcti}"),
+        }
+    }
 }
 
 /// Where a PIN may come from, and what may be done with it. The PIN itself is never in a message.
@@ -76,6 +106,8 @@ pub struct PinRules {
     pub last_try: bool,
     /// A key that wants a PIN with each signature gets the token's, and nobody is asked for another.
     pub reuse: bool,
+    /// The TPM's key has no password.
+    pub no_password: bool,
     /// Where a PIN is that is for others: it is not sent, and no program that is started has it.
     pub withheld: Option<PinSource>,
 }
@@ -117,12 +149,19 @@ impl PinSource {
 /// Which private key.
 #[derive(Serialize, Deserialize)]
 pub struct Select {
-    /// The token it is on.
-    pub token: TokenFilter,
-    /// What it looks like.
-    pub object: ObjectFilter,
+    /// What names it.
+    pub key: Named,
     /// The SubjectPublicKeyInfo that it must have, where that is known: it decides among several.
     pub public_key: Option<Bytes>,
+}
+
+/// What names a private key.
+#[derive(Serialize, Deserialize)]
+pub enum Named {
+    /// The token that it is on, and what it looks like.
+    Pkcs11(Box<(TokenFilter, ObjectFilter)>),
+    /// Where it is for a TPM.
+    Tpm(Box<tpm::Wanted>),
 }
 
 /// Which certificates.
@@ -156,6 +195,8 @@ pub enum Reply {
     Certificates(Vec<Bytes>),
     /// What is on the tokens.
     Listed(list::Listed),
+    /// What is in the TPM.
+    ListedTpm(tpm::Listed),
     /// A signature, encoded as its [`Scheme`] says.
     Signature(Bytes),
     /// The request failed; the host lives on.

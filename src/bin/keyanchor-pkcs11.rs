@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    keyanchor::host::run()
+    keyanchor::host::run::<keyanchor::device::pkcs11::Device>()
 }

@@ -1,20 +1,22 @@
 //! A PKCS#11 module as a device: tokens are chosen by URI, objects found, a PIN sent, and one
 //! signature made with as few calls as can be. Nothing is asked of a person here.
 
-use std::path::Path;
-
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
+use sha2::{Digest, Sha256};
+
+use crate::device::{self, Found};
 use crate::key::PublicKey;
+use crate::key::public_key::Scheme;
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
-use crate::wire::failure::Origin;
+use crate::wire::failure::{Holder, Origin};
 use crate::wire::outbox::Outbox;
-use crate::wire::{Bytes, Failure, Select, Selected, Wanted};
+use crate::wire::{Address, Bytes, Failure, Reply, Select, Selected, Wanted};
 
 mod list;
 mod login;
@@ -32,8 +34,8 @@ use module::{Module, Token};
 use object::{Object, View};
 
 /// A module, the tokens of it that were looked at, and the key that was selected.
-pub struct Device<'a> {
-    module: Module<'a>,
+pub struct Device {
+    module: Module<'static>,
     present: Option<Vec<Token>>,
     attached: Vec<Attached>,
     /// The place of the token whose certificates were read last.
@@ -75,25 +77,21 @@ impl Attached {
     }
 }
 
-/// What looking for objects came to.
-pub enum Found<T> {
-    /// They are there.
-    Visible(T),
-    /// One token fits, and only a login can show what is on it.
-    Hidden,
-}
+impl device::Device for Device {
+    fn lock(address: &Address) -> String {
+        let module = match address {
+            Address::Pkcs11 { module, .. } => module.0.as_os_str().as_encoded_bytes(),
+            Address::Tpm { tcti } => tcti.as_bytes(),
+        };
+        let hash = Sha256::digest(module);
+        let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("pkcs11-{hash}")
+    }
 
-impl<'a> Device<'a> {
     /// Loads and initialises a module, with a text for those that want one.
-    ///
-    /// # Errors
-    /// When it cannot be loaded, is no PKCS#11 module, or refuses to start.
-    pub fn open(
-        module: &Path,
-        init_args: Option<String>,
-        outbox: &'a Outbox,
-    ) -> Result<Self, Failure> {
-        let module = Module::load(module, init_args, outbox)?;
+    fn open(address: Address, outbox: &'static Outbox) -> Result<Self, Failure> {
+        let Address::Pkcs11 { module, init_args } = address else { return Err(Failure::Protocol) };
+        let module = Module::load(&module.0, init_args, outbox)?;
         Ok(Self {
             module,
             present: None,
@@ -105,47 +103,85 @@ impl<'a> Device<'a> {
         })
     }
 
-    /// The label of the token that a login would be for.
-    #[must_use]
-    pub fn token(&self) -> String {
-        self.login_target().map_or_else(String::new, |a| a.token.label())
+    fn select(&mut self, wanted: &Select) -> Result<Found<Selected>, Failure> {
+        self.select(wanted)
     }
 
-    /// Its label, and what tells it from others of that label.
-    #[must_use]
-    pub fn token_name(&self) -> Vec<String> {
+    fn certificates(&mut self, wanted: &Wanted) -> Result<Found<Vec<Vec<u8>>>, Failure> {
+        self.certificates(wanted)
+    }
+
+    fn list(&mut self) -> Result<Reply, Failure> {
+        self.list().map(Reply::Listed)
+    }
+
+    fn aim(&mut self, token: &TokenFilter) -> Result<(), Failure> {
+        self.aim(token)
+    }
+
+    fn list_unlocked(&mut self) -> Result<Reply, Failure> {
+        self.list_unlocked().map(Reply::Listed)
+    }
+
+    fn holder(&self) -> Holder {
+        let label = self.login_target().map_or_else(String::new, |a| a.token.label());
+        Holder::Token(label)
+    }
+
+    fn identity(&self) -> Vec<String> {
         self.login_target().map_or_else(Vec::new, |a| a.token.whole_name())
     }
 
-    /// Whether that token is of a kind that may wait for a touch before it signs.
-    #[must_use]
-    pub fn may_want_a_touch(&self) -> bool {
-        self.login_target().is_some_and(|a| quirks::may_want_a_touch(&a.token.info))
-    }
-
-    /// The URI of the selected key; empty before it is known.
-    #[must_use]
-    pub fn key(&self) -> String {
+    fn key(&self) -> String {
         self.key.as_ref().map_or_else(String::new, |key| key.uri.clone())
     }
 
-    /// Whether that token wants a login before more of it can be seen or used.
-    #[must_use]
-    pub fn wants_login(&self) -> bool {
+    fn wants_login(&self) -> bool {
         self.login_target().is_some_and(Attached::wants_login)
     }
 
-    /// Whether its PIN is typed on the device itself (CKF_PROTECTED_AUTHENTICATION_PATH).
-    #[must_use]
-    pub fn has_its_own_pad(&self) -> bool {
+    /// CKF_PROTECTED_AUTHENTICATION_PATH
+    fn has_its_own_pad(&self) -> bool {
         self.login_target().is_some_and(|a| a.token.info.protected_authentication_path())
     }
 
-    /// Whether that token is another one than the selected key's: then a PIN that was given for
-    /// the key is not for it.
-    #[must_use]
-    pub fn is_not_the_keys_token(&self) -> bool {
+    fn may_want_a_touch(&self) -> bool {
+        self.login_target().is_some_and(|a| quirks::may_want_a_touch(&a.token.info))
+    }
+
+    fn is_not_the_keys_token(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.place != self.login_place())
+    }
+
+    fn key_asks_each_time(&self) -> bool {
+        self.key_asks_each_time()
+    }
+
+    fn wants_pin_to_sign(&mut self, _configured: bool) -> Result<bool, Failure> {
+        self.wants_pin_to_sign()
+    }
+
+    fn pin_state(&mut self) -> Result<PinState, Failure> {
+        self.pin_state()
+    }
+
+    fn unlock(&mut self, pin: Option<Pin>) -> Result<(), Failure> {
+        self.unlock(pin)
+    }
+
+    fn keep_pin(&mut self, pin: Pin) -> Result<(), Failure> {
+        self.keep_pin(pin)
+    }
+
+    fn sign(&mut self, scheme: Scheme, message: &[u8], last_try: bool) -> Result<Vec<u8>, Failure> {
+        self.sign(scheme, message, last_try)
+    }
+}
+
+impl Device {
+    /// The label of the token that a login would be for.
+    fn token(&self) -> String {
+        self.login_target().map_or_else(String::new, |a| a.token.label())
     }
 
     /// A login is for the token on which something is hidden, else for that of the key.
@@ -212,7 +248,7 @@ impl<'a> Device<'a> {
     }
 }
 
-impl Drop for Device<'_> {
+impl Drop for Device {
     /// Sessions first, then the module: cryptoki finalises nothing by itself.
     fn drop(&mut self) {
         self.close();

@@ -1,12 +1,17 @@
-//! What is told when a PKCS#11 function answers with an error: the next step, by return value.
+//! What is told when a PKCS#11 function or a TPM command answers with an error: the next step, by
+//! return value.
 
 use crate::error::Class;
+use crate::wire::tpm::response_code;
 
 pub(super) const UNBLOCK: &str =
     "unblock it with the PUK or the security officer's PIN, in the token's own tool";
 
 /// A few return values are about a person's right to use the key, the others about the token.
 pub(super) fn class(code: &str) -> Class {
+    if ["TPM_RC_AUTH_FAIL", "TPM_RC_BAD_AUTH"].iter().any(|name| code.starts_with(name)) {
+        return Class::Pin;
+    }
     match code {
         "CKR_FUNCTION_CANCELED"
         | "CKR_FUNCTION_REJECTED"
@@ -19,6 +24,9 @@ pub(super) fn class(code: &str) -> Class {
 
 /// What to do next.
 pub(super) fn hint(function: &str, code: &str) -> String {
+    if function.starts_with("TPM2_") {
+        return response_code::hint(code).to_owned();
+    }
     let hint = match code {
         "CKR_ARGUMENTS_BAD" if function == "C_Initialize" => {
             "some modules, such as NSS, want a text in --pkcs11-init-args, and others take none"

@@ -2,17 +2,27 @@
 
 use std::path::Path;
 
-use crate::error::{Class, Report, call, listed, pin};
+use crate::error::{Class, Report, call, listed, pin, tpm};
 use crate::signer::Error;
 use crate::wire::Failure;
+use crate::wire::tpm::response_code;
 
 const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
+
+/// Which keys there can be.
+pub(super) const KINDS: &str =
+    "the service takes RSA keys from 2048 bits, and EC keys on P-256, P-384 and P-521";
 
 pub(super) fn report(error: &Error) -> Report {
     match error {
         Error::Crashed { .. } => Report::new(Class::Local, error)
             .hint("the module is at fault; try a newer version of it, or run with --debug to see its calls"),
         Error::Device(failure) => of_failure(failure),
+        Error::Hung { device, .. } if device.starts_with("TPM at ") => {
+            Report::new(Class::Deadline, error)
+                .cause("its device host was ended")
+                .hint(response_code::CONNECTION)
+        }
         Error::Hung { .. } => Report::new(Class::Deadline, error)
             .cause("its device host was ended")
             .hint("check the token and the service that the module talks to"),
@@ -30,27 +40,32 @@ pub(super) fn report(error: &Error) -> Report {
             .cause(without(reason, module))
             .hint("give the module's full path with --pkcs11-lib; OpenSC's is opensc-pkcs11.so, SoftHSM's libsofthsm2.so"),
         Error::NoModule => Report::new(Class::Local, error).hint(NAME_THE_MODULE),
+        Error::NoTpm(error) => tpm::no_tpm(error),
         Error::NobodyAnswered { awaited, .. } => {
             Report::new(Class::Deadline, error).hint(pin::in_time(*awaited))
         }
         Error::NoPublicKey { .. } => Report::new(Class::Local, error)
             .cause("neither a public key nor a certificate is beside it")
             .hint("give the certificate with --certificate"),
-        Error::NotInstalled { tried } => {
+        Error::NotInstalled { program, tried } => {
             let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
             Report::new(Class::Local, error)
                 .cause(format!("tried {}", listed(&tried)))
-                .hint("install keyanchor-pkcs11 beside keyanchor")
+                .hint(format!("install {program} beside keyanchor"))
         }
+        Error::NoLibrary { program } => Report::new(Class::Local, error)
+            .cause(format!("{program} does not start for want of libtss2"))
+            .hint("install libtss2-esys-3.0.2-0 and libtss2-tctildr0 (Debian, Ubuntu), or tpm2-tss (Fedora, Arch)"),
         Error::System(source) => Report::new(Class::Local, error)
             .cause(crate::paths::reason(source))
             .hint("this computer is out of processes, files or memory, or keyanchor-pkcs11 is not executable"),
+        Error::TpmKeyFile { source, .. } => tpm::key_file(error, source),
         Error::Unfit { reason } => Report::new(Class::Local, error)
             .cause(reason)
             .hint("reinstall keyanchor: all its programs must be of one version"),
         Error::Unsupported { source, .. } => Report::new(Class::Local, error)
             .cause(source.to_string())
-            .hint("the service takes RSA keys from 2048 bits, and EC keys on P-256, P-384 and P-521"),
+            .hint(KINDS),
     }
 }
 
@@ -74,6 +89,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Call { function, code, meaning, .. } => Report::new(call::class(code), failure)
             .cause(format!("{code}: {meaning}"))
             .hint(call::hint(function, code)),
+        Failure::Key { key, reason } if key.starts_with("tpm:") => {
+            Report::new(Class::Local, failure).cause(reason).hint(response_code::ANOTHER_KEY)
+        }
         Failure::Key { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("look at the token's objects with its own tool, or with pkcs11-tool --list-objects --login"),
@@ -99,7 +117,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)
             .hint("reinstall keyanchor: all its programs must be of one version"),
-        _ => pin::report(failure),
+        _ => tpm::of_failure(failure).unwrap_or_else(|| pin::report(failure)),
     }
 }
 

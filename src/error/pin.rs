@@ -3,12 +3,16 @@
 use jiff::Timestamp;
 
 use crate::error::{Class, Report, call};
-use crate::wire::failure::{Origin, Tries};
+use crate::wire::failure::{Holder, Origin, Tries};
 use crate::wire::{Awaited, Failure};
 
 /// A record or a lock that somebody has spoiled.
 pub(super) const REMOVE: &str =
     "correct or remove it, or name another folder with KEYANCHOR_RUNTIME_DIR";
+
+/// How a TPM's lock-out ends.
+pub(super) const END_LOCK_OUT: &str =
+    "tpm2_dictionarylockout -c ends it, with the lock-out password";
 
 /// What one does who has given no PIN.
 pub(super) const TYPE_IT: &str = "run it again and type the PIN, or give it with --pin-file";
@@ -22,56 +26,94 @@ pub(super) fn report(failure: &Failure) -> Report {
         Failure::NoPinSet { .. } => report
             .cause("nothing was tried")
             .hint("set one with the token's own tool, or with pkcs11-tool --init-pin"),
-        Failure::NoTerminal { prompts, .. } => report
+        Failure::NoTerminal { of, prompts } => report
             .cause(if *prompts {
-                "no PIN source is configured, and nobody can be asked here"
+                format!("no {} source is configured, and nobody can be asked here", of.word())
             } else {
-                "no PIN source is configured, and --no-prompt says to ask nobody"
+                format!("no {} source is configured, and --no-prompt says to ask nobody", of.word())
             })
-            .hint("put the PIN into a file only you can read and name it with --pin-file; other ways are in docs/pins.md"),
-        Failure::PinAtLastTry { .. } => report
-            .cause("a wrong PIN would lock the token, so nothing was tried")
-            .hint("check the PIN, then run once with --use-last-try"),
-        Failure::PinCancelled { .. } => report.hint(TYPE_IT),
+            .hint(format!(
+                "put the {} into a file only you can read and name it with {}; other ways are in docs/pins.md",
+                of.word(),
+                option(of)
+            )),
+        Failure::PinAtLastTry { of } => report
+            .cause(format!(
+                "a wrong {} would lock the {}, so nothing was tried",
+                of.word(),
+                of.device()
+            ))
+            .hint(format!("check the {}, then run once with --use-last-try", of.word())),
+        Failure::PinCancelled { of } => {
+            report.hint(format!("run it again and type the {}, or give it with {}", of.word(), option(of)))
+        }
         Failure::PinLocked { sent: Some(origin), .. } => report
             .cause(format!("the token said so when the PIN from {origin} was sent"))
             .hint(call::UNBLOCK),
         Failure::PinLocked { sent: None, .. } => {
             report.cause("no PIN opens it any more").hint(call::UNBLOCK)
         }
-        Failure::PinRefusedBefore { origin, refused, .. } => refused_before(report, origin, *refused),
-        Failure::PinSource { origin, reason, .. } => {
-            report.cause(format!("{origin}: {reason}; nothing was tried")).hint(correction(origin))
+        Failure::PinRefusedBefore { of, origin, refused } => {
+            refused_before(report, of, origin, *refused)
         }
-        Failure::PinWrong { origin, tries, .. } => {
-            let left = match tries {
-                Tries::Few => "few tries are left",
-                Tries::None => "it is locked now",
-                Tries::One => "one try is left",
-                Tries::Unknown => "the token does not say how many tries are left",
-            };
-            report.cause(format!("the PIN is from {origin}; {left}")).hint(match (tries, origin) {
-                (Tries::None, _) => call::UNBLOCK,
-                (_, Origin::Pad | Origin::Typed) => "look the PIN up before the next run: each wrong one uses up a try",
-                _ => "correct it: it is not sent again before that",
-            })
-        }
+        Failure::PinSource { of, origin, reason } => report
+            .cause(format!("{origin}: {reason}; nothing was tried"))
+            .hint(correction(origin, of.word())),
+        Failure::PinWrong { of, origin, tries } => wrong(report, of, origin, *tries),
         _ => report,
     }
 }
 
+/// Where a file with it is named.
+fn option(of: &Holder) -> &'static str {
+    match of {
+        Holder::TpmParent(_) => "?parent-pin-source=/path/to/file after the key",
+        Holder::Token(_) | Holder::TpmKey(_) => "--pin-file",
+    }
+}
+
+fn wrong(report: Report, of: &Holder, origin: &Origin, tries: Tries) -> Report {
+    let (word, is_tpm) = (of.word(), !matches!(of, Holder::Token(_)));
+    let left = match tries {
+        Tries::Few => "few tries are left".to_owned(),
+        Tries::Left(tries) => format!("{tries} tries are left"),
+        Tries::None if is_tpm => "the TPM is in lock-out now".to_owned(),
+        Tries::None => "it is locked now".to_owned(),
+        Tries::One => "one try is left".to_owned(),
+        Tries::Unknown if is_tpm => "the TPM does not count it".to_owned(),
+        Tries::Unknown => "the token does not say how many tries are left".to_owned(),
+    };
+    let hint = match (tries, origin) {
+        (Tries::None, _) if is_tpm => END_LOCK_OUT.to_owned(),
+        (Tries::None, _) => call::UNBLOCK.to_owned(),
+        (Tries::Unknown, Origin::Pad | Origin::Typed) if is_tpm => {
+            format!("look the {word} up before the next run")
+        }
+        (_, Origin::Pad | Origin::Typed) => {
+            format!("look the {word} up before the next run: each wrong one uses up a try")
+        }
+        _ => "correct it: it is not sent again before that".to_owned(),
+    };
+    report.cause(format!("the {word} is from {origin}; {left}")).hint(hint)
+}
+
 /// What is known of a file is whether it has changed; of all else nothing.
-fn refused_before(report: Report, origin: &Origin, refused: u64) -> Report {
+fn refused_before(report: Report, of: &Holder, origin: &Origin, refused: u64) -> Report {
+    let (word, device) = (of.word(), of.device());
+    let whose = match of {
+        Holder::Token(_) => "the token's PIN",
+        Holder::TpmKey(_) | Holder::TpmParent(_) => "the password",
+    };
     let time = i64::try_from(refused).ok().and_then(|time| Timestamp::from_second(time).ok());
     let time = time.unwrap_or(Timestamp::MAX);
     if origin.is_a_file() {
         return report
-            .cause(format!("{origin} has not changed since {time}, when the token refused the PIN in it"))
-            .hint("put the right PIN into it; if the token's PIN was changed to this one, run keyanchor pin forget");
+            .cause(format!("{origin} has not changed since {time}, when the {device} refused the {word} in it"))
+            .hint(format!("put the right {word} into it; if {whose} was changed to this one, run keyanchor pin forget"));
     }
     report
-        .cause(format!("the token refused a PIN at {time}, and {origin} may hold the same"))
-        .hint("correct the PIN, then run keyanchor pin forget")
+        .cause(format!("the {device} refused a {word} at {time}, and {origin} may hold the same"))
+        .hint(format!("correct the {word}, then run keyanchor pin forget"))
 }
 
 /// What one does who was too late.
@@ -84,22 +126,28 @@ pub(super) fn in_time(awaited: Awaited) -> &'static str {
     }
 }
 
-fn correction(origin: &Origin) -> &'static str {
+fn correction(origin: &Origin, word: &str) -> String {
     match origin {
         Origin::Command(_) => {
-            "run it by hand: it prints the PIN and nothing else, and ends with status 0"
+            format!("run it by hand: it prints the {word} and nothing else, and ends with status 0")
         }
         Origin::Credential(_) => {
-            "LoadCredential=NAME:/path/to/pin in the unit of the service gives it"
+            "LoadCredential=NAME:/path/to/pin in the unit of the service gives it".to_owned()
         }
-        Origin::Descriptor => "let it end after the PIN: 3</path/to/pin, or a pipe that is closed",
+        Origin::Descriptor => {
+            format!("let it end after the {word}: 3</path/to/pin, or a pipe that is closed")
+        }
         Origin::File(_) => {
-            "the file holds the PIN and nothing else, and only you can read it (chmod 600)"
+            format!(
+                "the file holds the {word} and nothing else, and only you can read it (chmod 600)"
+            )
         }
-        Origin::Pad | Origin::Typed => "run it again and type the PIN",
+        Origin::Pad | Origin::Typed => format!("run it again and type the {word}"),
         Origin::Value => {
-            "write the PIN after pin-value=, percent-encoded where it holds other characters"
+            format!(
+                "write the {word} after pin-value=, percent-encoded where it holds other characters"
+            )
         }
-        Origin::Variable => "set the variable to the PIN, and export it",
+        Origin::Variable => format!("set the variable to the {word}, and export it"),
     }
 }

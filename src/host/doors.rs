@@ -1,25 +1,25 @@
-//! What a PIN opens on a PKCS#11 token: the token itself, or a key that wants a login with each
-//! signature.
+//! What a PIN opens: a token, or a key that wants it with its signature.
 
-use crate::device::pkcs11::Device;
+use crate::device::Device;
 use crate::key::public_key::Scheme;
 use crate::prompt::Pin;
 use crate::prompt::etiquette::{Door, PinState};
 use crate::wire::Failure;
+use crate::wire::failure::Holder;
 
 /// A token that is logged in to.
-pub(super) struct Token<'d, 'a>(pub(super) &'d mut Device<'a>);
+pub(super) struct Token<'d, D>(pub(super) &'d mut D);
 
 /// A signature, made as soon as the PIN for it is there.
-pub(super) struct Signature<'d, 'a> {
-    pub(super) device: &'d mut Device<'a>,
+pub(super) struct Signature<'d, D> {
+    pub(super) device: &'d mut D,
     pub(super) scheme: Scheme,
     pub(super) message: &'d [u8],
     pub(super) last_try: bool,
     pub(super) made: Vec<u8>,
 }
 
-impl Signature<'_, '_> {
+impl<D: Device> Signature<'_, D> {
     /// Signs with the PIN that the device has already, or with none.
     pub(super) fn make(&mut self) -> Result<(), Failure> {
         self.made = self.device.sign(self.scheme, self.message, self.last_try)?;
@@ -27,9 +27,13 @@ impl Signature<'_, '_> {
     }
 }
 
-impl Door for Token<'_, '_> {
-    fn token(&self) -> Vec<String> {
-        self.0.token_name()
+impl<D: Device> Door for Token<'_, D> {
+    fn holder(&self) -> Holder {
+        self.0.holder()
+    }
+
+    fn identity(&self) -> Vec<String> {
+        self.0.identity()
     }
 
     fn key(&self) -> String {
@@ -53,9 +57,13 @@ impl Door for Token<'_, '_> {
     }
 }
 
-impl Door for Signature<'_, '_> {
-    fn token(&self) -> Vec<String> {
-        self.device.token_name()
+impl<D: Device> Door for Signature<'_, D> {
+    fn holder(&self) -> Holder {
+        self.device.holder()
+    }
+
+    fn identity(&self) -> Vec<String> {
+        self.device.identity()
     }
 
     fn key(&self) -> String {
@@ -77,5 +85,47 @@ impl Door for Signature<'_, '_> {
     fn enter(&mut self, pin: Pin) -> Result<(), Failure> {
         self.device.keep_pin(pin)?;
         self.make()
+    }
+}
+
+/// What the key of a signature is loaded under, in a TPM.
+pub(super) struct Parent<'p, 'd, D> {
+    /// A handle, or the name of a hierarchy.
+    pub(super) name: String,
+    pub(super) door: &'p mut Signature<'d, D>,
+}
+
+impl<D: Device> Door for Parent<'_, '_, D> {
+    fn holder(&self) -> Holder {
+        Holder::TpmParent(self.name.clone())
+    }
+
+    fn identity(&self) -> Vec<String> {
+        let mut identity = self.door.device.identity();
+        if let Some(name) = identity.first_mut() {
+            *name = format!("{}, above {name}", self.name);
+        }
+        identity
+    }
+
+    fn key(&self) -> String {
+        self.door.key()
+    }
+
+    fn takes_what_is_configured(&self) -> bool {
+        true
+    }
+
+    fn may_have_its_own_pin(&self) -> bool {
+        false
+    }
+
+    fn state(&mut self) -> Result<PinState, Failure> {
+        self.door.state()
+    }
+
+    fn enter(&mut self, pin: Pin) -> Result<(), Failure> {
+        self.door.device.keep_parent_pin(pin)?;
+        self.door.make()
     }
 }

@@ -94,8 +94,9 @@ mod tests {
 
     #[test]
     fn the_question_is_no_option_and_says_all_that_a_terminal_would() {
-        let (token, caller, why) = ("lab", Some("-x (process 5)"), Some("the PIN was wrong"));
-        let request = PinRequest { token, key: "pkcs11:", caller, tries: Tries::Few, why };
+        let (of, caller, why) = ("token 'lab'", Some("-x (process 5)"), Some("the PIN was wrong"));
+        let request =
+            PinRequest { word: "PIN", of, key: "pkcs11:", caller, tries: Tries::Few, why };
         assert_eq!(
             request.text(),
             "keyanchor: -x (process 5) wants to sign with pkcs11:\n\

@@ -51,8 +51,14 @@ mod tests {
     use super::*;
     use crate::wire::failure::Tries;
 
-    const REQUEST: PinRequest<'_> =
-        PinRequest { token: "lab", key: "", caller: None, tries: Tries::Unknown, why: None };
+    const REQUEST: PinRequest<'_> = PinRequest {
+        word: "PIN",
+        of: "token 'lab'",
+        key: "",
+        caller: None,
+        tries: Tries::Unknown,
+        why: None,
+    };
 
     struct Says(fn() -> Result<Secret, NoPin>);
 

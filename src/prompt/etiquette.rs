@@ -9,7 +9,7 @@ use crate::prompt::source::{self, Marked};
 use crate::prompt::{NoPin, Pin, PinRequest, Prompt, Source, caller, person};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
-use crate::wire::failure::{Origin, Tries};
+use crate::wire::failure::{Holder, Origin, Tries};
 use crate::wire::{Failure, PinRules};
 
 /// How often a person is asked in one run.
@@ -26,8 +26,11 @@ pub struct PinState {
 
 /// What a PIN opens: a token, or a key for one signature.
 pub trait Door {
-    /// The token's label, then what tells it from others of that label.
-    fn token(&self) -> Vec<String>;
+    /// What the PIN is for.
+    fn holder(&self) -> Holder;
+
+    /// Its name, then what tells it from others of that name.
+    fn identity(&self) -> Vec<String>;
 
     /// The key that is to sign, as a URI; empty where only the token is looked at.
     fn key(&self) -> String;
@@ -91,6 +94,12 @@ impl Etiquette {
         self.rules.last_try
     }
 
+    /// Whether a PIN is configured.
+    #[must_use]
+    pub fn has_a_source(&self) -> bool {
+        self.configured.is_some()
+    }
+
     /// Who can be asked, and told what is waited for.
     #[must_use]
     pub fn person(&self) -> Box<dyn Prompt> {
@@ -105,7 +114,7 @@ impl Etiquette {
     /// As [`may_try`].
     pub fn may_try(&self, door: &mut dyn Door) -> Result<Tries, Failure> {
         let state = door.state()?;
-        may_try(&label(door), state, self.rules.last_try).map(|()| state.tries)
+        may_try(&door.holder(), state, self.rules.last_try).map(|()| state.tries)
     }
 
     /// Whether somebody may be waited for at the device's own keys.
@@ -114,7 +123,7 @@ impl Etiquette {
     /// When nobody may be asked for anything.
     pub fn may_ask(&self, door: &mut dyn Door) -> Result<(), Failure> {
         if self.rules.no_prompt {
-            return Err(Failure::NoTerminal { token: label(door), prompts: false });
+            return Err(Failure::NoTerminal { of: door.holder(), prompts: false });
         }
         Ok(())
     }
@@ -139,7 +148,8 @@ impl Etiquette {
                 self.send_stored(door, pin, file)
             }
             Stored::Refused(failure) if self.person().interactive() => {
-                let why = format!("the PIN in {} was refused before", configured_name(&failure));
+                let (word, place) = (door.holder().word(), configured_name(&failure));
+                let why = format!("the {word} in {place} was refused before");
                 self.ask(door, Some(why), waiting)
             }
             Stored::Refused(failure) => Err(failure),
@@ -185,7 +195,7 @@ impl Etiquette {
             Some(Attempt::Stored(file)) => {
                 let file = file.as_ref().map(|(path, mark)| (path.as_path(), *mark));
                 // Where this cannot be written down the refusal itself is still the news.
-                let _ = Refusals::of(&door.token()).map(|mut refusals| refusals.add(file));
+                let _ = Refusals::of(&door.identity()).map(|mut refusals| refusals.add(file));
             }
         }
     }
@@ -202,13 +212,14 @@ impl Etiquette {
             match answer.and_then(|secret| self.send_typed(door, secret)) {
                 Ok(()) => {
                     // What cannot be read here is an error where a stored PIN is to be sent.
-                    let _ = Refusals::of(&door.token()).map(|mut all| all.forget_all_but_files());
+                    let _ =
+                        Refusals::of(&door.identity()).map(|mut all| all.forget_all_but_files());
                     return Ok(());
                 }
                 Err(Failure::PinSource { reason, .. }) if left > 0 => why = Some(reason),
                 Err(wrong @ Failure::PinWrong { tries, .. }) if left > 0 && self.remain(tries) => {
                     self.note(door, &wrong);
-                    why = Some("wrong PIN".to_owned());
+                    why = Some(format!("wrong {}", door.holder().word()));
                 }
                 Err(failure) => return Err(failure),
             }
@@ -224,31 +235,39 @@ impl Etiquette {
         why: Option<&str>,
         waiting: &mut Waiting<'_>,
     ) -> Result<Secret, Failure> {
-        let (token, key) = (label(door), door.key());
+        let (of, key) = (door.holder(), door.key());
         let caller = caller::name();
-        let request =
-            PinRequest { token: &token, key: &key, caller: caller.as_deref(), tries, why };
+        let request = PinRequest {
+            word: of.word(),
+            of: &of.to_string(),
+            key: &key,
+            caller: caller.as_deref(),
+            tries,
+            why,
+        };
         let person = self.person();
         if !person.interactive() {
-            return Err(Failure::NoTerminal { token, prompts: !self.rules.no_prompt });
+            return Err(Failure::NoTerminal { of, prompts: !self.rules.no_prompt });
         }
         waiting(true)?;
         let answer = person.pin(&request);
         waiting(false)?;
         answer.map_err(|none| match none {
-            NoPin::Cancelled => Failure::PinCancelled { token },
-            NoPin::Nobody => Failure::NoTerminal { token, prompts: !self.rules.no_prompt },
-            NoPin::Unfit(reason) => cannot(token, reason),
-            NoPin::Unusable(reason) => Failure::Asker { token, reason },
+            NoPin::Cancelled => Failure::PinCancelled { of },
+            NoPin::Nobody => Failure::NoTerminal { of, prompts: !self.rules.no_prompt },
+            NoPin::Unfit(reason) => cannot(of, reason),
+            NoPin::Unusable(reason) => Failure::Asker { of, reason },
         })
     }
 
     fn send_typed(&mut self, door: &mut dyn Door, secret: Secret) -> Result<(), Failure> {
         let hash = self.hash.hash_one(secret.expose());
-        source::check(secret.expose()).map_err(|reason| cannot(label(door), reason))?;
+        source::check(secret.expose()).map_err(|reason| cannot(door.holder(), reason))?;
         if self.refused.contains(&hash) {
-            let reason = "this PIN was refused a moment ago, and was not sent again";
-            return Err(cannot(label(door), reason));
+            let of = door.holder();
+            let reason =
+                format!("this {} was refused a moment ago, and was not sent again", of.word());
+            return Err(cannot(of, &reason));
         }
         self.may_try(door)?;
         self.last = Some(Attempt::Typed(hash));
@@ -260,7 +279,7 @@ impl Etiquette {
         match tries {
             Tries::None => false,
             Tries::One => self.rules.last_try,
-            Tries::Few | Tries::Unknown => true,
+            Tries::Few | Tries::Left(_) | Tries::Unknown => true,
         }
     }
 }
@@ -279,14 +298,11 @@ fn stored(
     tries: Tries,
     waiting: &mut Waiting<'_>,
 ) -> Result<Stored, Failure> {
-    let (token, origin) = (label(door), source.origin());
+    let (of, origin) = (door.holder(), source.origin());
     let spoiled = |error: paths::Error| Failure::Lock { reason: error.to_string() };
-    let refusals = || Refusals::of(&door.token()).map_err(spoiled);
-    let before = |refused| Failure::PinRefusedBefore {
-        token: token.clone(),
-        origin: origin.clone(),
-        refused,
-    };
+    let refusals = || Refusals::of(&door.identity()).map_err(spoiled);
+    let before =
+        |refused| Failure::PinRefusedBefore { of: of.clone(), origin: origin.clone(), refused };
     if !origin.is_a_file()
         && let Some(refused) = refusals()?.refused(None)
     {
@@ -301,7 +317,7 @@ fn stored(
         source.read()
     };
     let (secret, file) = read.map_err(|reason| Failure::PinSource {
-        token: token.clone(),
+        of: of.clone(),
         origin: origin.clone(),
         reason,
     })?;
@@ -318,8 +334,8 @@ fn stored(
 }
 
 /// What was typed cannot be the PIN.
-fn cannot(token: String, reason: &str) -> Failure {
-    Failure::PinSource { token, origin: Origin::Typed, reason: reason.to_owned() }
+fn cannot(of: Holder, reason: &str) -> Failure {
+    Failure::PinSource { of, origin: Origin::Typed, reason: reason.to_owned() }
 }
 
 fn configured_name(failure: &Failure) -> String {
@@ -329,37 +345,39 @@ fn configured_name(failure: &Failure) -> String {
     }
 }
 
-fn label(door: &dyn Door) -> String {
-    door.token().into_iter().next().unwrap_or_default()
-}
-
 /// Whether one PIN may be sent now.
 ///
 /// # Errors
 /// When it would be the last try and `last_try` was not asked for, when the PIN is locked, or when
 /// the token has none.
-pub fn may_try(token: &str, state: PinState, last_try: bool) -> Result<(), Failure> {
-    let token = token.to_owned();
+pub fn may_try(of: &Holder, state: PinState, last_try: bool) -> Result<(), Failure> {
+    let of = of.clone();
     match state.tries {
-        Tries::None => Err(Failure::PinLocked { token, sent: None }),
-        Tries::One if !last_try => Err(Failure::PinAtLastTry { token }),
-        _ if !state.initialised => Err(Failure::NoPinSet { token }),
-        Tries::One | Tries::Few | Tries::Unknown => Ok(()),
+        Tries::None => Err(Failure::PinLocked { of, sent: None }),
+        Tries::One if !last_try => Err(Failure::PinAtLastTry { of }),
+        _ if !state.initialised => Err(Failure::NoPinSet { of }),
+        Tries::One | Tries::Few | Tries::Left(_) | Tries::Unknown => Ok(()),
     }
 }
 
-/// What a person is told about the tries that are left; `asked_again` where they know that something
-/// was wrong.
+/// What a person is told about the tries that are left for a `PIN` or a `password`; `asked_again`
+/// where they know that something was wrong.
 #[must_use]
-pub fn tries_left(tries: Tries, asked_again: bool) -> Option<&'static str> {
-    match tries {
-        Tries::Few if asked_again => Some("few tries are left"),
-        Tries::Few => Some("a wrong PIN was entered before; few tries are left"),
-        Tries::None => Some("it is locked now"),
-        Tries::One => Some("this is the last try: a wrong PIN locks the token"),
-        Tries::Unknown if asked_again => Some("the token does not say how many tries are left"),
-        Tries::Unknown => None,
-    }
+pub fn tries_left(tries: Tries, word: &str, asked_again: bool) -> Option<String> {
+    let is_tpm = word != "PIN";
+    let left = match tries {
+        Tries::Few if asked_again => "few tries are left",
+        Tries::Few => "a wrong PIN was entered before; few tries are left",
+        Tries::Left(tries) => return Some(format!("{tries} tries are left")),
+        Tries::None => "it is locked now",
+        Tries::One if is_tpm => "this is the last try: a wrong password locks the TPM",
+        Tries::One => "this is the last try: a wrong PIN locks the token",
+        // It does not count them for this key.
+        Tries::Unknown if is_tpm => return None,
+        Tries::Unknown if asked_again => "the token does not say how many tries are left",
+        Tries::Unknown => return None,
+    };
+    Some(left.to_owned())
 }
 
 #[cfg(test)]

@@ -206,7 +206,8 @@ mod tests {
     fn who_is_only_told_is_not_asked() {
         let told = OnlyTold(pinentry("/p", None).with(&[]));
         let request = PinRequest {
-            token: "lab",
+            word: "PIN",
+            of: "token 'lab'",
             key: "",
             caller: None,
             tries: crate::wire::failure::Tries::Unknown,

@@ -76,7 +76,7 @@ fn ask(program: Program, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
     }
     told.push(request.question().trim_end_matches(':').to_owned());
     commands.push(with_text("SETDESC", &told));
-    commands.push("SETPROMPT PIN:".to_owned());
+    commands.push(format!("SETPROMPT {}:", request.word));
     let mut dialogue = Dialogue::begin(program)?;
     for command in commands {
         // Not every pinentry knows them all, and what counts is the question.

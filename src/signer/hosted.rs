@@ -1,6 +1,6 @@
 //! A key in a device host: which module holds it, and how it signs through frames.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,18 +8,23 @@ use std::time::{Duration, Instant};
 use crate::certificate::Certificate;
 use crate::deadline::jitter;
 use crate::key::public_key::{PublicKey, Scheme};
+use crate::key::tpm::TpmRef;
 use crate::key::uri::{PinAttribute, Pkcs11Uri, pasteable};
 use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
 use crate::wire::{
-    Bytes, Failure, FilePath, PinRules, PinSource, Reply, Request, Select, Selected, Wanted,
+    Address, Bytes, Failure, FilePath, Named, PinRules, PinSource, Reply, Request, Select,
+    Selected, Wanted,
 };
 
 pub mod list;
 mod process;
+mod program;
 mod several;
+pub mod tpm;
 
 use process::{Host, Messenger, Standby};
+use program::Program;
 
 /// How long one function may take where several modules are asked: one that hangs must not cost
 /// those who do not even use it the whole time.
@@ -33,8 +38,14 @@ pub struct HostedKey {
     host: Mutex<Host>,
     public_key: PublicKey,
     /// For the case that the key is wanted again after its host was let go.
-    uri: Arc<Pkcs11Uri>,
+    place: Place,
     settings: Settings,
+}
+
+/// What named a key.
+enum Place {
+    Pkcs11(Arc<Pkcs11Uri>),
+    Tpm(Arc<TpmRef>),
 }
 
 /// A host whose module is open, and what it answered to the first question.
@@ -60,14 +71,45 @@ impl HostedKey {
         expected: Option<&PublicKey>,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let (host, selected) = select(uri, expected, settings)?;
+        Self::at(Place::Pkcs11(Arc::clone(uri)), expected, settings)
+    }
+
+    /// Finds the key of a TPM.
+    ///
+    /// # Errors
+    /// When there is no such key or no TPM, or it cannot be used.
+    pub fn open_tpm(key: &Arc<TpmRef>, settings: &Settings) -> Result<Self, Error> {
+        Self::at(Place::Tpm(Arc::clone(key)), None, settings)
+    }
+
+    fn at(place: Place, expected: Option<&PublicKey>, settings: &Settings) -> Result<Self, Error> {
+        let (host, selected) = place.select(expected, settings)?;
         let public_key = public_key(&selected, expected)?;
-        let (uri, settings) = (Arc::clone(uri), settings.clone());
-        Ok(Self { host: Mutex::new(host), public_key, uri, settings })
+        Ok(Self { host: Mutex::new(host), public_key, place, settings: settings.clone() })
     }
 
     fn host(&self) -> MutexGuard<'_, Host> {
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn select(
+        &self,
+        expected: Option<&PublicKey>,
+        settings: &Settings,
+    ) -> Result<(Host, Selected), Error> {
+        match self {
+            Self::Pkcs11(uri) => select(uri, expected, settings),
+            Self::Tpm(key) => tpm::select(key, settings),
+        }
+    }
+
+    fn pin(&self) -> Option<&PinAttribute> {
+        match self {
+            Self::Pkcs11(uri) => uri.pin.as_ref(),
+            Self::Tpm(key) => key.pin.as_ref(),
+        }
     }
 }
 
@@ -78,8 +120,7 @@ fn select(
 ) -> Result<(Host, Selected), Error> {
     let select = || {
         Request::Select(Box::new(Select {
-            token: uri.token.clone(),
-            object: uri.object.clone(),
+            key: Named::Pkcs11(Box::new((uri.token.clone(), uri.object.clone()))),
             public_key: expected.map(|key| Bytes::from(key.spki())),
         }))
     };
@@ -159,7 +200,7 @@ fn ask<T: Send>(
     request: &(dyn Fn() -> Request + Sync),
     take: impl Fn(Reply) -> Option<T> + Sync,
 ) -> Result<(Host, T), Error> {
-    let standby = Mutex::new(Some(Standby::start(settings)));
+    let standby = Mutex::new(Some(Standby::start(Program::Pkcs11, settings)));
     let modules = modules::to_ask(settings, uri)?;
     let put = |host: &mut Host| match host.ask(&request())? {
         Reply::Hidden => Ok(Answer::Hidden),
@@ -167,10 +208,12 @@ fn ask<T: Send>(
     };
     let call = if modules.len() == 1 { process::CALL } else { ONE_OF_SEVERAL };
     let first = |module: &PathBuf| -> Result<Asked<T>, Error> {
-        let (pin, value) = pin_rules(uri, settings);
+        let (pin, value) = pin_rules(uri.pin.as_ref(), settings);
         let started = standby.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let started = started.unwrap_or_else(|| Standby::start(settings))?;
-        let mut host = Host::open(started, module, settings, call, pin, value)?;
+        let started = started.unwrap_or_else(|| Standby::start(Program::Pkcs11, settings))?;
+        let (module, init_args) = (FilePath(module.clone()), settings.init_args.clone());
+        let device = Address::Pkcs11 { module, init_args };
+        let mut host = Host::open(started, device, settings, call, pin, value, None)?;
         let answer = put(&mut host)?;
         Ok(Asked { host, answer })
     };
@@ -247,13 +290,16 @@ fn wanted(uri: &Pkcs11Uri) -> String {
 
 /// Where the PIN is: what an option says, else the URI, else `KEYANCHOR_PIN_FILE`; a person knows it
 /// where none of them does.
-fn pin_rules<'a>(uri: &'a Pkcs11Uri, settings: &Settings) -> (PinRules, Option<&'a Secret>) {
+fn pin_rules<'a>(
+    named: Option<&'a PinAttribute>,
+    settings: &Settings,
+) -> (PinRules, Option<&'a Secret>) {
     let mut rules = settings.pin.clone();
     if rules.source.is_some() {
         return (rules, None);
     }
     let file = |path: &PathBuf| PinSource::File(FilePath(path.clone()));
-    let (source, value) = match &uri.pin {
+    let (source, value) = match named {
         Some(PinAttribute::Value(value)) => (Some(PinSource::Value), Some(value)),
         Some(PinAttribute::Source(path)) => (Some(file(path)), None),
         None => (settings.pin_file.as_ref().map(file), None),
@@ -269,7 +315,7 @@ impl Signer for HostedKey {
 
     /// Where a source of the PIN is configured nobody need be waited for: the signature unlocks.
     fn unlock(&self) -> Result<(), Error> {
-        let (rules, _) = pin_rules(&self.uri, &self.settings);
+        let (rules, _) = pin_rules(self.place.pin(), &self.settings);
         if rules.source.is_some_and(|source| !source.may_take_long()) {
             return Ok(());
         }
@@ -279,7 +325,7 @@ impl Signer for HostedKey {
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Error> {
         let mut host = self.host();
         if host.is_released() {
-            (*host, _) = select(&self.uri, Some(&self.public_key), &self.settings)?;
+            (*host, _) = self.place.select(Some(&self.public_key), &self.settings)?;
         }
         match host.ask(&Request::Sign { scheme, message: message.into() })? {
             Reply::Signature(signature) => Ok(signature.0),
@@ -304,11 +350,4 @@ impl Signer for HostedKey {
             host.release();
         }
     }
-}
-
-/// Where the host's program may be: beside ours, or in `libexec` next to our `bin`.
-fn programs(ours: &Path) -> Vec<PathBuf> {
-    let folder = ours.parent().unwrap_or(Path::new("/"));
-    let libexec = folder.parent().unwrap_or(folder).join("libexec/keyanchor");
-    [folder, &libexec].map(|folder| folder.join("keyanchor-pkcs11")).into()
 }

@@ -19,10 +19,10 @@ pub enum Failure {
         candidates: Vec<String>,
     },
     /// Other processes held the token's lock all the time.
-    #[error("the module {module} is in use by another process")]
+    #[error("the {device} is in use by another process")]
     Busy {
-        /// The module.
-        module: String,
+        /// The device, with what kind it is.
+        device: String,
     },
     /// A PKCS#11 function answered with an error.
     #[error("{function} failed on {subject}")]
@@ -43,6 +43,16 @@ pub enum Failure {
         key: String,
         /// Why not.
         reason: String,
+    },
+    /// The TPM takes no password of a protected key, right or wrong.
+    #[error("the TPM is in lock-out, and {key} cannot be used")]
+    Lockout {
+        /// The key, as a URI.
+        key: String,
+        /// Whether that was said before anything was sent.
+        untried: bool,
+        /// After how many seconds one more try is allowed, at the latest.
+        heals: Option<u64>,
     },
     /// A private directory for locks and records is there, but not ours alone, or full or spoiled.
     #[error("the folder for locks and refused PINs cannot be used")]
@@ -77,73 +87,99 @@ pub enum Failure {
         present: Vec<String>,
     },
     /// A PIN is needed, and there is nobody to ask and no source.
-    #[error("no terminal to ask for the PIN of token '{token}'")]
+    #[error("no terminal to ask for the {} of {of}", .of.word())]
     NoTerminal {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
         /// Whether anybody may be asked at all.
         prompts: bool,
     },
+    /// There is no TPM to be used.
+    #[error("the TPM at {tcti} cannot be used")]
+    NoTpm {
+        /// Where it was looked for, as a TCTI string.
+        tcti: String,
+        /// What the trouble is.
+        trouble: TpmTrouble,
+        /// What the system said.
+        reason: String,
+    },
+    /// An index of the TPM does not hold a certificate.
+    #[error("no certificate can be read from the NV index {index}")]
+    NvIndex {
+        /// 0x01……
+        index: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The parent of a key wants a password too.
+    #[error("{parent}, the parent of {key}, wants a password")]
+    ParentPassword {
+        /// The key, as a URI.
+        key: String,
+        /// A handle, or the name of a hierarchy.
+        parent: String,
+    },
     /// The token has no PIN yet.
-    #[error("token '{token}' has no user PIN yet")]
+    #[error("{of} has no user PIN yet")]
     NoPinSet {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
     },
     /// The program that was to ask for the PIN cannot.
-    #[error("nobody could be asked for the PIN of token '{token}'")]
+    #[error("nobody could be asked for the {} of {of}", .of.word())]
     Asker {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
         /// Which program, and why not.
         reason: String,
     },
     /// A wrong PIN would lock the token now.
-    #[error("only one try is left for the PIN of token '{token}'")]
+    #[error("only one try is left for the {} of {of}", .of.word())]
     PinAtLastTry {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
     },
     /// The person gave up.
-    #[error("no PIN was given for token '{token}'")]
+    #[error("no {} was given for {of}", .of.word())]
     PinCancelled {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
     },
     /// The token takes no PIN any more.
-    #[error("the PIN of token '{token}' is locked")]
+    #[error("the {} of {of} is locked", .of.word())]
     PinLocked {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
         /// Where the PIN came from that was sent before the token said so; `None` where it had said
         /// so itself, and nothing was sent.
         sent: Option<Origin>,
     },
     /// The token has refused this PIN before, in this run or another, and it is the same still.
-    #[error("the PIN for token '{token}' was refused before, and is not sent again")]
+    #[error("the {} for {of} was refused before, and is not sent again", .of.word())]
     PinRefusedBefore {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
         /// Where it is.
         origin: Origin,
         /// When it was refused, in seconds since 1970.
         refused: u64,
     },
     /// A PIN that cannot be one, or a source that cannot be read: nothing was tried.
-    #[error("the PIN for token '{token}' cannot be used")]
+    #[error("the {} for {of} cannot be used", .of.word())]
     PinSource {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
         /// Where it is.
         origin: Origin,
         /// Why not.
         reason: String,
     },
     /// The token refused the PIN.
-    #[error("wrong PIN for token '{token}'")]
+    #[error("wrong {} for {of}", .of.word())]
     PinWrong {
-        /// The token's label.
-        token: String,
+        /// What it is for.
+        of: Holder,
         /// Where it came from.
         origin: Origin,
         /// What the token tells about the tries that are left.
@@ -163,12 +199,61 @@ pub enum Failure {
         /// What the system said.
         reason: String,
     },
+    /// The TPM is not the one that passwords were sent to before, or somebody stands between.
+    #[error("the TPM at {tcti} does not have the storage key of before")]
+    Stranger {
+        /// Where it is, as a TCTI string.
+        tcti: String,
+        /// The file that remembers the key.
+        record: String,
+    },
     /// An answer that is longer than a frame.
     #[error("the token holds more than can be read at once")]
     TooMuch,
     /// A message that the host did not expect.
     #[error("the device host was asked for something out of order")]
     Protocol,
+}
+
+/// What a PIN or a password is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holder {
+    /// A PKCS#11 token, by its label.
+    Token(String),
+    /// A key in a TPM, by its handle or the path of its file.
+    TpmKey(String),
+    /// What a key's file is loaded under: a persistent handle or a hierarchy.
+    TpmParent(String),
+}
+
+impl Holder {
+    /// What it wants to hear: a TPM has passwords (authValue), all else has PINs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "PIN",
+            Self::TpmKey(_) | Self::TpmParent(_) => "password",
+        }
+    }
+
+    /// What holds it.
+    #[must_use]
+    pub fn device(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::TpmKey(_) | Self::TpmParent(_) => "TPM",
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(label) => write!(f, "token '{label}'"),
+            Self::TpmKey(name) => write!(f, "TPM key {name}"),
+            Self::TpmParent(name) => write!(f, "TPM parent {name}"),
+        }
+    }
 }
 
 /// Where a PIN came from.
@@ -215,11 +300,28 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Why there is no TPM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TpmTrouble {
+    /// There is no such device.
+    Absent,
+    /// Another program has it for itself.
+    Busy,
+    /// This user may not use it.
+    NotPermitted,
+    /// What is said about where it is cannot be understood, or is not supported.
+    Place,
+    /// Nothing answers there.
+    Silent,
+}
+
 /// How many tries a token says are left: PKCS#11 has flags for it, and no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tries {
     /// CKF_USER_PIN_COUNT_LOW: some, fewer than all.
     Few,
+    /// So many, and more than one.
+    Left(u32),
     /// CKF_USER_PIN_LOCKED
     None,
     /// CKF_USER_PIN_FINAL_TRY

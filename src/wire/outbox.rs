@@ -12,6 +12,12 @@ use crate::wire::{Failure, Notice, Reply, frame};
 pub struct Outbox(Mutex<File>);
 
 impl Outbox {
+    /// Writes the frames into a file of its own.
+    #[must_use]
+    pub fn into_file(frames: File) -> Self {
+        Self(Mutex::new(frames))
+    }
+
     /// Takes stdout over. What a module prints by itself goes to stderr from then on: it must not
     /// end up among the frames.
     ///
@@ -20,7 +26,7 @@ impl Outbox {
     pub fn on_stdout() -> io::Result<Self> {
         let frames = io::stdout().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(Self(Mutex::new(frames.into())))
+        Ok(Self::into_file(frames.into()))
     }
 
     /// Sends one answer.

@@ -22,7 +22,7 @@ const TOKENS: usize = 64;
 /// The most that all objects of an answer may take, in bytes; a frame has room for the tokens too.
 const ROOM: usize = 200 * 1024;
 
-impl Device<'_> {
+impl Device {
     /// All tokens, as they can be seen without a login.
     ///
     /// # Errors

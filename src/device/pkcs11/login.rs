@@ -10,7 +10,7 @@ use crate::prompt::etiquette;
 use crate::secret::Secret;
 use crate::wire::failure::{Origin, Tries};
 
-impl Device<'_> {
+impl Device {
     /// What the token says now about its PIN.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Device<'_> {
         }
         let (least, most) = (token.info.min_pin_length(), token.info.max_pin_length());
         Err(Failure::PinSource {
-            token: token.label(),
+            of: token.holder(),
             origin: origin.clone(),
             reason: format!("the token takes PINs of {least} to {most} bytes"),
         })
@@ -70,17 +70,17 @@ impl Device<'_> {
     /// A refused PIN is told as such, with what the token says now.
     fn explain(&mut self, place: usize, refused: Refused, origin: Origin) -> Result<(), Failure> {
         let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
-        let token = attached.token.label();
+        let of = attached.token.holder();
         // It was not locked a moment ago: this PIN has used up the last try.
         let last = attached.token.tries() == Tries::One;
         Err(match refused {
             Refused::Other(failure) => failure,
-            Refused::Locked if last => Failure::PinWrong { token, origin, tries: Tries::None },
-            Refused::Locked => Failure::PinLocked { token, sent: Some(origin) },
+            Refused::Locked if last => Failure::PinWrong { of, origin, tries: Tries::None },
+            Refused::Locked => Failure::PinLocked { of, sent: Some(origin) },
             Refused::Wrong => {
                 let state = self.module.pin_state(&mut attached.token);
                 let tries = state.map_or(Tries::Unknown, |state| state.tries);
-                Failure::PinWrong { token, origin, tries }
+                Failure::PinWrong { of, origin, tries }
             }
         })
     }
@@ -103,14 +103,14 @@ impl Device<'_> {
     /// nothing is tried.
     pub(super) fn context_login(&mut self, place: usize, last_try: bool) -> Result<(), Failure> {
         let attached = self.attached.get_mut(place).ok_or(Failure::Protocol)?;
-        let token = attached.token.label();
-        etiquette::may_try(&token, self.module.pin_state(&mut attached.token)?, last_try)?;
+        let of = attached.token.holder();
+        etiquette::may_try(&of, self.module.pin_state(&mut attached.token)?, last_try)?;
         let (pin, origin) = match &attached.keys_pin {
             Some((pin, origin)) => (Some(pin), origin.clone()),
             None => (attached.pin.as_ref(), attached.origin.clone()),
         };
         if pin.is_none() && !attached.token.info.protected_authentication_path() {
-            return Err(Failure::NoTerminal { token, prompts: true });
+            return Err(Failure::NoTerminal { of, prompts: true });
         }
         let answer = login(&self.module, attached, UserType::ContextSpecific, pin);
         answer.or_else(|refused| self.explain(place, refused, origin))

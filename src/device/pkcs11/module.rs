@@ -16,7 +16,7 @@ use crate::device::pkcs11::return_value::{self, readable};
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::prompt::etiquette::PinState;
 use crate::wire::Failure;
-use crate::wire::failure::Tries;
+use crate::wire::failure::{Holder, Tries};
 use crate::wire::outbox::Outbox;
 
 /// How often a call that may be made twice is made once more.
@@ -195,6 +195,11 @@ impl Token {
     /// Its label without padding, for messages.
     pub(super) fn label(&self) -> String {
         trimmed(self.info.label()).to_owned()
+    }
+
+    /// It, as what a PIN is for.
+    pub(super) fn holder(&self) -> Holder {
+        Holder::Token(self.label())
     }
 
     /// Its label, and what tells it from others of that label.

@@ -10,10 +10,10 @@ use cryptoki::context::CInitializeFlags;
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::TokenInfo;
 use cryptoki_sys::CK_ULONG;
-use der::asn1::UintRef;
-use der::{Decode, Sequence};
+use der::Decode;
 
 use crate::certificate::Certificate;
+use crate::device::signature::EcdsaSignature;
 use crate::key::PublicKey;
 
 // --- modules and tokens ---
@@ -84,13 +84,6 @@ pub(super) fn has_begun(answer: &Result<(), Error>) -> bool {
     matches!(answer, Err(Error::Pkcs11(RvError::OperationActive, _)))
 }
 
-/// An ECDSA signature as X.509 and AWS have it, in DER.
-#[derive(Sequence)]
-pub(super) struct EcdsaSignature<'a> {
-    r: UintRef<'a>,
-    s: UintRef<'a>,
-}
-
 /// ECDSA comes out of C_Sign as r ‖ s, of one length. Some modules give it in DER already, and some
 /// drop leading zeros, on both halves alike.
 pub(super) fn ecdsa_signature(output: &[u8]) -> Option<EcdsaSignature<'_>> {
@@ -101,7 +94,7 @@ pub(super) fn ecdsa_signature(output: &[u8]) -> Option<EcdsaSignature<'_>> {
         return None;
     }
     let (r, s) = output.split_at(output.len() / 2);
-    Some(EcdsaSignature { r: UintRef::new(r).ok()?, s: UintRef::new(s).ok()? })
+    EcdsaSignature::new(r, s)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use crate::device::pkcs11::{Attached, Device, Failure};
 use crate::wire::failure::Tries;
 
-impl Device<'_> {
+impl Device {
     /// Finds the key's token again, and logs in to it again where it was. The module begins anew:
     /// with some nothing else helps, and no handle of before is used.
     ///

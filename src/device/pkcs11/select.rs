@@ -5,22 +5,25 @@ use crate::device::pkcs11::{
     Attached, Bytes, Device, Failure, Found, Key, Object, PublicKey, Select, Selected, View, Wanted,
 };
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
+use crate::wire::Named;
 
 /// How many of the objects or tokens that are there an error names.
 pub(super) const NAMED: usize = 8;
 
-impl Device<'_> {
+impl Device {
     /// Finds one private key by its public half, which needs no login on most tokens.
     ///
     /// # Errors
     /// When no token or no key fits, or more than one does.
     pub fn select(&mut self, wanted: &Select) -> Result<Found<Selected>, Failure> {
+        let Named::Pkcs11(named) = &wanted.key else { return Err(Failure::Protocol) };
+        let (token, object) = named.as_ref();
         let expected =
             wanted.public_key.as_ref().and_then(|spki| PublicKey::from_spki(&spki.0).ok());
-        let places = self.attach(&wanted.token)?;
+        let places = self.attach(token)?;
         let mut found = Vec::new();
         for &place in &places {
-            let keys = self.view(place, |view| keys(view, &wanted.object))?;
+            let keys = self.view(place, |view| keys(view, object))?;
             found.extend(keys.into_iter().map(|key| (place, key)));
         }
         if let Some(expected) = expected
@@ -36,9 +39,9 @@ impl Device<'_> {
             }
         }
         match distinct.as_slice() {
-            [] => self.not_seen("key", &places, &wanted.token, &wanted.object),
+            [] => self.not_seen("key", &places, token, object),
             [(place, key)] => Ok(Found::Visible(self.choose(*place, key))),
-            several => Err(self.ambiguous("keys", several, &wanted.token, &wanted.object)),
+            several => Err(self.ambiguous("keys", several, token, object)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::device::pkcs11::{Attached, Device, Error, Failure, Key, View, return_
 use crate::key::public_key::Scheme;
 use crate::key::uri::ObjectFilter;
 
-impl Device<'_> {
+impl Device {
     /// Whether a signature will want a PIN that nobody has given yet: some keys want it with each
     /// signature, on tokens that want no other login.
     ///
@@ -18,7 +18,8 @@ impl Device<'_> {
     pub fn wants_pin_to_sign(&mut self) -> Result<bool, Failure> {
         let none = |a: &Attached| a.pin.is_none() && a.keys_pin.is_none();
         let no_pin = self.login_target().is_some_and(none);
-        Ok(no_pin && !self.has_its_own_pad() && self.private_half()?.1)
+        let pad = |a: &Attached| a.token.info.protected_authentication_path();
+        Ok(no_pin && !self.login_target().is_some_and(pad) && self.private_half()?.1)
     }
 
     /// Signs a message with the selected key; the token must be unlocked. `last_try` allows a login

@@ -5,13 +5,8 @@ use der::Encode;
 use sha2::{Digest, Sha256};
 
 use crate::device::pkcs11::quirks;
+use crate::device::signature::digest_info;
 use crate::key::public_key::Scheme;
-
-/// The DER of a DigestInfo for SHA-256, up to the hash (RFC 8017 §9.2, note 1).
-const SHA256_DIGEST_INFO: [u8; 19] = [
-    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
-    0x00, 0x04, 0x20,
-];
 
 /// A way to sign: the mechanism, and the input that it wants.
 pub(super) struct Way {
@@ -22,15 +17,14 @@ pub(super) struct Way {
 /// The ways to make one signature, best first. Hashing here works on every token; a token that
 /// refuses the mechanism may still hash by itself.
 pub(super) fn ways(scheme: Scheme, message: &[u8]) -> [Way; 2] {
-    let hash = Sha256::digest(message).to_vec();
     let whole = message.to_vec();
     match scheme {
         Scheme::EcdsaSha256 => [
-            Way { mechanism: Mechanism::Ecdsa, input: hash },
+            Way { mechanism: Mechanism::Ecdsa, input: Sha256::digest(message).to_vec() },
             Way { mechanism: Mechanism::EcdsaSha256, input: whole },
         ],
         Scheme::RsaPkcs1Sha256 => [
-            Way { mechanism: Mechanism::RsaPkcs, input: [&SHA256_DIGEST_INFO[..], &hash].concat() },
+            Way { mechanism: Mechanism::RsaPkcs, input: digest_info(message) },
             Way { mechanism: Mechanism::Sha256RsaPkcs, input: whole },
         ],
     }

@@ -14,7 +14,11 @@ impl Token {
 }
 
 impl Door for Token {
-    fn token(&self) -> Vec<String> {
+    fn holder(&self) -> Holder {
+        Holder::Token("lab".to_owned())
+    }
+
+    fn identity(&self) -> Vec<String> {
         vec!["lab".to_owned()]
     }
 
@@ -87,7 +91,7 @@ fn a_failure_that_is_no_refusal_is_the_end() {
 
 #[test]
 fn what_a_person_is_told_depends_on_what_they_know() {
-    assert_eq!(tries_left(Tries::Unknown, false), None);
-    assert!(tries_left(Tries::Unknown, true).is_some());
-    assert_ne!(tries_left(Tries::Few, false), tries_left(Tries::Few, true));
+    assert_eq!(tries_left(Tries::Unknown, "PIN", false), None);
+    assert!(tries_left(Tries::Unknown, "PIN", true).is_some());
+    assert_ne!(tries_left(Tries::Few, "PIN", false), tries_left(Tries::Few, "PIN", true));
 }

@@ -7,7 +7,8 @@ use crate::wire::failure::Tries;
 const KEY: &str = "pkcs11:token=lab;id=%01";
 
 const REQUEST: PinRequest<'_> = PinRequest {
-    token: "100 % <b>",
+    word: "PIN",
+    of: "token '100 % <b>'",
     key: KEY,
     caller: Some("aws (process 5)"),
     tries: Tries::Few,

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use crate::deadline::Deadline;
 use crate::key::uri::TokenFilter;
 use crate::signer::hosted::process::{self, Host, Standby};
+use crate::signer::hosted::program::Program;
 use crate::signer::{Error, Settings, modules};
-use crate::wire::{Failure, FilePath, PinRules, PinSource, Reply, Request, list};
+use crate::wire::{Address, Failure, FilePath, PinRules, PinSource, Reply, Request, list};
 
 mod names;
 
@@ -81,7 +82,10 @@ fn ask(
     settings: &Settings,
 ) -> Result<list::Listed, Error> {
     let settings = Settings { deadline: Deadline::after(time), ..settings.clone() };
-    let mut host = Host::open(Standby::start(&settings)?, module, &settings, time, pin, None)?;
+    let (path, init_args) = (FilePath(module.into()), settings.init_args.clone());
+    let device = Address::Pkcs11 { module: path, init_args };
+    let standby = Standby::start(Program::Pkcs11, &settings)?;
+    let mut host = Host::open(standby, device, &settings, time, pin, None, None)?;
     match host.ask(&Request::List(unlock.map(Box::new)))? {
         Reply::Listed(listed) => Ok(listed),
         _ => Err(process::out_of_order()),
@@ -103,10 +107,10 @@ pub fn unlock(modules: &mut [Module], time: Duration, settings: &Settings) {
         match answer.map(|listed| listed.tokens.into_iter().next()) {
             Ok(Some(facts)) => token.facts = facts,
             Ok(None) => token.refused = Some(process::out_of_order()),
-            Err(Error::Device(Failure::NoTerminal { token: label, .. }))
+            Err(Error::Device(Failure::NoTerminal { of, .. }))
                 if configured && rules.source.is_none() =>
             {
-                token.refused = Some(Error::ManyTokens { token: label, tokens: wanting.len() });
+                token.refused = Some(Error::ManyTokens { of, tokens: wanting.len() });
             }
             Err(error) => token.refused = Some(error),
         }

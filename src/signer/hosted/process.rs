@@ -3,8 +3,7 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,10 @@ use tracing::debug;
 
 use crate::deadline::{Deadline, PERSON};
 use crate::secret::Secret;
-use crate::signer::hosted::{Error, Settings, programs};
+use crate::signer::hosted::program::Program;
+use crate::signer::hosted::{Error, Settings};
 use crate::wire::frame;
-use crate::wire::{Awaited, FilePath, Notice, Open, PinRules, Reply, Request, VERSION};
+use crate::wire::{Address, Awaited, FilePath, Notice, Open, PinRules, Reply, Request, VERSION};
 
 mod replies;
 
@@ -45,7 +45,7 @@ pub(super) struct Host {
     child: Child,
     stdin: Option<ChildStdin>,
     replies: Replies,
-    module: PathBuf,
+    device: Address,
     function: String,
     /// How long one function may take.
     pub(super) call: Duration,
@@ -57,8 +57,8 @@ pub(super) struct Host {
 }
 
 impl Standby {
-    pub(super) fn start(settings: &Settings) -> Result<Self, Error> {
-        spawn(settings.debug).map(|child| Self(Some(child)))
+    pub(super) fn start(program: Program, settings: &Settings) -> Result<Self, Error> {
+        program.spawn(settings.debug).map(|child| Self(Some(child)))
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) struct Messenger(Standby);
 impl Messenger {
     pub(super) fn ask_for(token: String, settings: &Settings) -> Result<Self, Error> {
         let pin = settings.pin.clone().withholding();
-        let mut standby = Standby::start(settings)?;
+        let mut standby = Standby::start(Program::Pkcs11, settings)?;
         let stdin = standby.0.as_mut().and_then(|child| child.stdin.as_mut());
         let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert { token, pin }));
         // One that has died tells nobody, and the token is waited for all the same.
@@ -104,11 +104,12 @@ impl Host {
     /// need not wait for it.
     pub(super) fn open(
         mut standby: Standby,
-        module: &Path,
+        device: Address,
         settings: &Settings,
         call: Duration,
         pin: PinRules,
         value: Option<&Secret>,
+        parent_pin: Option<FilePath>,
     ) -> Result<Self, Error> {
         let mut child = standby.0.take().ok_or_else(out_of_order)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
@@ -118,7 +119,7 @@ impl Host {
             child,
             stdin: Some(stdin),
             replies: Replies::of(stdout).map_err(Error::System)?,
-            module: module.into(),
+            device: device.clone(),
             function: START.to_owned(),
             call,
             deadline: settings.deadline.clone(),
@@ -128,8 +129,7 @@ impl Host {
         let patience = call.min(settings.deadline.left()).mul_f32(PATIENCE);
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
         host.write(|stdin| {
-            let (module, init_args) = (FilePath(module.into()), settings.init_args.clone());
-            frame::write(stdin, &Request::Open(Open { module, init_args, patience, pin }))?;
+            frame::write(stdin, &Request::Open(Open { device, patience, pin, parent_pin }))?;
             value.map_or(Ok(()), |value| frame::write_secret(stdin, value))
         })?;
         Ok(host)
@@ -207,7 +207,7 @@ impl Host {
     fn heed(&mut self, notice: Notice, waiting: &mut Wait) {
         match notice {
             Notice::Calling(function) => {
-                debug!("{}: {function}", self.module.display());
+                debug!("{}: {function}", self.device);
                 self.function = function;
             }
             Notice::Waiting(awaited) => {
@@ -240,7 +240,7 @@ impl Host {
         // It may not even react to the end of its stdin; Drop would wait for that.
         let _ = self.child.kill();
         let waited = self.call.min(self.deadline.allowed());
-        Error::Hung { module: self.module.clone(), function: self.function.clone(), waited }
+        Error::Hung { device: self.device.to_string(), function: self.function.clone(), waited }
     }
 
     fn crashed(&mut self) -> Error {
@@ -251,9 +251,9 @@ impl Host {
         };
         if self.function == START {
             // The module was not even loaded: it is the host that cannot run here.
-            return Error::Unfit { reason: format!("keyanchor-pkcs11 {how} at its start") };
+            return Program::of(&self.device).unfit(&how);
         }
-        Error::Crashed { module: self.module.clone(), how, function: self.function.clone() }
+        Error::Crashed { device: self.device.to_string(), how, function: self.function.clone() }
     }
 
     /// Somebody ended the host while a person was asked: no module is to blame. A shell keeps the
@@ -303,21 +303,6 @@ impl Drop for Host {
 /// A host that speaks out of order is of another build, or not one of ours.
 pub(super) fn out_of_order() -> Error {
     Error::Unfit { reason: "it answers out of order".to_owned() }
-}
-
-fn spawn(debug: bool) -> Result<Child, Error> {
-    let ours = std::env::current_exe().unwrap_or_default();
-    let tried = programs(&ours);
-    let Some(program) = tried.iter().find(|path| path.is_file()) else {
-        return Err(Error::NotInstalled { tried });
-    };
-    let stderr = if debug { Stdio::inherit() } else { Stdio::null() };
-    Command::new(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(stderr)
-        .spawn()
-        .map_err(Error::System)
 }
 
 fn how(status: ExitStatus) -> String {
