@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
@@ -13,11 +14,12 @@ use crate::error::{Error, Usage};
 use crate::key::KeyRef;
 use crate::output::{self, list::Listing};
 use crate::signer::hosted::list::{self, Module};
-use crate::signer::{Settings, modules};
+use crate::signer::{self, Settings, hosted, modules};
 use crate::wire::PinRules;
 
 mod files;
 mod tokens;
+mod tpm;
 
 const EXAMPLE: &str = "\
 Example:
@@ -84,24 +86,31 @@ pub fn run(options: Options) -> Result<(), Error> {
     let certificates = files_of("--certificate", &options.certificate)?;
     let settings = settings(&options, time)?;
     let candidates = modules::to_list(&settings, &options.pkcs11_lib);
-    if candidates.is_empty() && keys.is_empty() {
-        return Err(crate::signer::Error::NoModule.into());
-    }
+    // A module that is named is asked alone.
+    let wants_tpm = options.pkcs11_lib.is_empty();
     output::check().map_err(Error::Listing)?;
-    let mut modules = list::ask_all(candidates, time, &settings);
+    let (mut modules, tpm) = thread::scope(|scope| {
+        let tpm = scope.spawn(|| wants_tpm.then(|| hosted::tpm::list(time, &settings)).flatten());
+        (list::ask_all(candidates, time, &settings), tpm.join().ok().flatten())
+    });
+    if modules.is_empty() && tpm.is_none() && keys.is_empty() {
+        return Err(signer::Error::NoModule.into());
+    }
     if options.login {
         list::unlock(&mut modules, time, &settings);
     }
     let files = files::read(&keys, &certificates, SystemTime::now());
     let shown = tokens::shown(&modules, &files, &settings);
-    let listing = Listing::new(shown, files.keys, files.certificates);
+    let tpms = tpm.iter().map(|tpm| tpm::shown(tpm, &files)).collect();
+    let listing = Listing::new(shown, tpms, files.keys, files.certificates);
     print(if options.json {
         output::list::json(&listing)
     } else {
         output::list::table(&listing, colour())
     })?;
-    let some = listing.key_files.iter().any(|file| file.problem.is_none());
-    if some { Ok(()) } else { answered(modules, files.error) }
+    let some = listing.key_files.iter().any(|file| file.problem.is_none())
+        || listing.tpms.iter().any(|tpm| tpm.problem.is_none());
+    if some { Ok(()) } else { answered(modules, tpm.and_then(|tpm| tpm.keys.err()), files.error) }
 }
 
 fn settings(options: &Options, time: Duration) -> Result<Settings, Usage> {
@@ -150,6 +159,11 @@ fn init_args(options: &Options) -> Result<Option<String>, Usage> {
 fn files_of(option: &str, texts: &[OsString]) -> Result<Vec<PathBuf>, Usage> {
     let file = |text: &OsString| match value::reference(option, text)? {
         KeyRef::File(path) => Ok(path),
+        KeyRef::Tpm(_) => Err(value::wrong(
+            format!("{option} of list takes a file"),
+            "it is a reference to a TPM's key".to_owned(),
+            "give the path of the key's file alone",
+        )),
         KeyRef::Pkcs11(_) => Err(value::wrong(
             format!("{option} of list takes a file"),
             "it is a pkcs11: URI".to_owned(),
@@ -160,7 +174,11 @@ fn files_of(option: &str, texts: &[OsString]) -> Result<Vec<PathBuf>, Usage> {
 }
 
 /// Whether any module did; else the error of the first, or of a file.
-fn answered(modules: Vec<Module>, file: Option<Error>) -> Result<(), Error> {
+fn answered(
+    modules: Vec<Module>,
+    tpm: Option<signer::Error>,
+    file: Option<Error>,
+) -> Result<(), Error> {
     let mut errors = modules.into_iter().map(|module| module.tokens.err());
     let mut first = None;
     if errors.any(|error| match error {
@@ -172,5 +190,5 @@ fn answered(modules: Vec<Module>, file: Option<Error>) -> Result<(), Error> {
     }) {
         return Ok(());
     }
-    first.map(Error::from).or(file).map_or(Ok(()), Err)
+    first.or(tpm).map(Error::from).or(file).map_or(Ok(()), Err)
 }

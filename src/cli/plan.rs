@@ -13,12 +13,13 @@ use crate::exchange::arn::Resource;
 use crate::exchange::endpoint::{Endpoint, EndpointError, Variant, check_region};
 use crate::exchange::http::Roots;
 use crate::exchange::roles_anywhere::Session;
-use crate::identity::{Chain, Identity, chain, files, rules};
+use crate::identity::{self, Chain, Identity, chain, files, rules};
+use crate::key::tpm::{TpmKey, TpmRef};
 use crate::key::uri::{PinAttribute, Pkcs11Uri};
 use crate::key::{KeyRef, PublicKey};
 use crate::signer::file::FileKey;
 use crate::signer::hosted::{self, HostedKey};
-use crate::signer::{Settings, Signer};
+use crate::signer::{Settings, Signer, tpm};
 use crate::timing::Phase;
 
 mod options;
@@ -55,7 +56,7 @@ impl Files {
     /// The key that the leaf is for; unknown where the file could hold several leaves.
     fn expected(&self) -> Result<Option<PublicKey>, Error> {
         let Some(leaf) = chain::certain_leaf(&self.found) else { return Ok(None) };
-        let unsupported = |source| crate::identity::Error::UnsupportedKey {
+        let unsupported = |source| identity::Error::UnsupportedKey {
             subject: format!("'{}'", leaf.subject()),
             source,
         };
@@ -98,7 +99,8 @@ impl Plan {
         let pool = self.intermediates.as_deref().map_or(Ok(Vec::new()), files::read)?;
         let found = match &self.certificate {
             Some(KeyRef::File(path)) => files::read(path)?,
-            _ => Vec::new(),
+            Some(_) => Vec::new(),
+            None => beside(&self.key)?,
         };
         Ok(Files { pool, found })
     }
@@ -127,7 +129,7 @@ impl Plan {
             files.found = self.certificates(uri, &*signer)?;
             if files.found.is_empty() {
                 // What was named does not parse: another one must not take its place in silence.
-                return Err(crate::identity::Error::NoCertificate.into());
+                return Err(identity::Error::NoCertificate.into());
             }
         }
         Ok((signer, files))
@@ -137,6 +139,7 @@ impl Plan {
         Ok(match &self.key {
             KeyRef::File(path) => Box::new(FileKey::read(path)?),
             KeyRef::Pkcs11(uri) => Box::new(HostedKey::open(uri, expected, &self.settings)?),
+            KeyRef::Tpm(key) => Box::new(HostedKey::open_tpm(key, &self.settings)?),
         })
     }
 
@@ -147,7 +150,7 @@ impl Plan {
         signer: &dyn Signer,
     ) -> Result<Vec<Certificate>, Error> {
         let same_host = match &self.key {
-            KeyRef::File(_) => false,
+            KeyRef::File(_) | KeyRef::Tpm(_) => false,
             KeyRef::Pkcs11(key) => hosted::same_modules(key, uri, &self.settings)?,
         };
         if same_host {
@@ -161,6 +164,17 @@ impl Plan {
         }
         Ok(hosted::certificates(uri, &settings)?)
     }
+}
+
+/// A certificate in the file of a TPM's key is its own.
+fn beside(key: &KeyRef) -> Result<Vec<Certificate>, Error> {
+    if let KeyRef::Tpm(reference) = key
+        && let TpmKey::File(path) = &reference.key
+    {
+        tpm::read(path)?;
+        return Ok(files::beside(path)?);
+    }
+    Ok(Vec::new())
 }
 
 /// Sessions end with their own time, and the next one is refused when the certificate has ended.
@@ -192,9 +206,25 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     {
         key.pin = certificate.pin.take();
     }
+    if matches!(certificate, Some(KeyRef::Tpm(_))) {
+        if key.is_some() {
+            return Err(value::wrong(
+                "--certificate takes no key of a TPM".to_owned(),
+                "a certificate in a TPM is named beside its key".to_owned(),
+                "write --key \"tpm:handle=0x81…;cert-nv=0x01…\", and leave --certificate out",
+            ));
+        }
+        certificate = None;
+    }
+    if let KeyRef::File(path) = &key_ref
+        && tpm::is_key_file(path)
+    {
+        key_ref = KeyRef::Tpm(Arc::new(TpmRef::of(TpmKey::File(path.clone()))));
+    }
     let shows_pin = |reference: &KeyRef| match reference {
-        KeyRef::Pkcs11(uri) => matches!(uri.pin, Some(PinAttribute::Value(_))),
         KeyRef::File(_) => false,
+        KeyRef::Pkcs11(uri) => matches!(uri.pin, Some(PinAttribute::Value(_))),
+        KeyRef::Tpm(reference) => matches!(reference.pin, Some(PinAttribute::Value(_))),
     };
     if shows_pin(&key_ref) || certificate.as_ref().is_some_and(shows_pin) {
         warn("other users can see a pin-value in the list of processes; use pin-source");
@@ -213,8 +243,9 @@ fn init_args_for(
     let Some(text) = text else { return Ok(None) };
     let text = value::init_args("--pkcs11-init-args", text)?;
     let uri = match (key, certificate) {
-        (KeyRef::Pkcs11(uri), _) | (KeyRef::File(_), Some(KeyRef::Pkcs11(uri))) => uri,
-        (KeyRef::File(_), _) => return Ok(None),
+        (KeyRef::Pkcs11(uri), _)
+        | (KeyRef::File(_) | KeyRef::Tpm(_), Some(KeyRef::Pkcs11(uri))) => uri,
+        (KeyRef::File(_) | KeyRef::Tpm(_), _) => return Ok(None),
     };
     if a_module_is_named || uri.names_a_module() {
         return Ok(Some(text));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::Usage;
 use crate::exchange::arn::{Arn, Resource};
+use crate::key::tpm::TpmRefError;
 use crate::key::{KeyRef, KeyRefError};
 
 /// A key or certificate reference; a path may hold any bytes. Its text is not shown: it may hold a
@@ -18,20 +19,32 @@ pub(super) fn reference(option: &str, text: &OsStr) -> Result<KeyRef, Usage> {
             error.to_string(),
             "the form is pkcs11:token=LABEL;object=LABEL, other characters percent-encoded (RFC 7512), in double quotes",
         ),
-        KeyRefError::Empty | KeyRefError::Scheme { .. } => wrong(
+        KeyRefError::Tpm(reason) => wrong(
+            format!("{option} is not a usable reference to a TPM's key"),
+            error.to_string(),
+            match reason {
+                TpmRefError::Tcti(_) => "write device:/dev/tpmrm0 or swtpm:host=127.0.0.1,port=2321",
+                _ => "the form is tpm:handle=0x81000101 or tpm:file=/PATH, other characters percent-encoded, in double quotes",
+            },
+        ),
+        KeyRefError::Empty | KeyRefError::Mistyped | KeyRefError::Scheme { .. } => wrong(
             format!("{option} cannot be used"),
             error.to_string(),
-            "give a pkcs11: URI or the path of a file",
+            "give a pkcs11: or tpm: URI, or the path of a file",
         ),
     })
 }
 
 /// What is not UTF-8 is a path, unless it begins as a URI does: those have no other bytes.
 fn path(option: &str, text: &OsStr) -> Result<KeyRef, Usage> {
-    let start = text.as_bytes().get(..7).unwrap_or_default();
-    if start.eq_ignore_ascii_case(b"pkcs11:") {
+    let begins = |scheme: &&str| {
+        text.as_bytes()
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    if let Some(scheme) = ["pkcs11:", "tpm:", "handle:"].into_iter().find(begins) {
         return Err(wrong(
-            format!("{option} is not a usable pkcs11: URI"),
+            format!("{option} is not a usable {scheme} URI"),
             "it is not UTF-8 text".to_owned(),
             "percent-encode what is not ASCII (RFC 7512)",
         ));

@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::output::print;
 
 mod table;
+mod tpm;
+
+pub use tpm::{Lockout, Tpm, TpmKey, Wrapped};
 
 /// The version of the JSON document.
 const VERSION: u8 = 1;
@@ -18,6 +21,8 @@ pub struct Listing {
     version: u8,
     /// In the order in which they are asked.
     pub modules: Vec<Module>,
+    /// The TPM that is here, if there is one.
+    pub tpms: Vec<Tpm>,
     /// The files after `--key`.
     pub key_files: Vec<KeyFile>,
     /// The files after `--certificate`.
@@ -213,6 +218,8 @@ pub struct KeyFile {
     pub problem: Option<Problem>,
     /// `RSA-2048`, `P-256`, …
     pub kind: Option<String>,
+    /// What it says where it is a TPM's; none for a key that is in the file itself.
+    pub tpm: Option<Wrapped>,
     /// Which key it is.
     pub public_key_sha256: Option<String>,
     /// What its certificates come to.
@@ -237,10 +244,11 @@ impl Listing {
     #[must_use]
     pub fn new(
         modules: Vec<Module>,
+        tpms: Vec<Tpm>,
         key_files: Vec<KeyFile>,
         certificate_files: Vec<CertificateFile>,
     ) -> Self {
-        Self { version: VERSION, modules, key_files, certificate_files }
+        Self { version: VERSION, modules, tpms, key_files, certificate_files }
     }
 }
 

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use crate::cli::list::tokens::problem;
 use crate::error::Error;
 use crate::identity;
-use crate::output::list::{Certificate, CertificateFile, KeyFile, Validity, Verdict, X509};
-use crate::signer::Signer;
+use crate::output::list::{
+    Certificate, CertificateFile, KeyFile, Validity, Verdict, Wrapped, X509,
+};
 use crate::signer::file::FileKey;
+use crate::signer::{self, Signer, tpm};
 use crate::wire::list::{Facts, Kind};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -76,8 +78,8 @@ impl Files {
     /// Where none of the certificates is for this key, those that could have been are shown.
     fn key_file(&mut self, path: &Path) -> KeyFile {
         let name = path.display().to_string();
-        let kind = FileKey::read(path).map(|key| Kind::from(key.public_key()));
-        let (kind, problem) = match kind.map_err(Error::from) {
+        let mut tpm = None;
+        let (kind, problem) = match kind(path, &mut tpm).map_err(Error::from) {
             Ok(kind) => (Some(kind), None),
             Err(error) => {
                 let problem = problem(&error);
@@ -96,11 +98,23 @@ impl Files {
             path: name,
             problem,
             kind: kind.map(|kind| kind.name),
+            tpm,
             public_key_sha256: fingerprint,
             certificate: Verdict::on(&certificates),
             certificates,
         }
     }
+}
+
+/// What kind of key it is; that of a TPM says so itself.
+fn kind(path: &Path, wrapped: &mut Option<Wrapped>) -> Result<Kind, signer::Error> {
+    if tpm::is_key_file(path) {
+        let key = tpm::read(path)?;
+        let set = key.half().attributes;
+        *wrapped = Some(Wrapped { attributes: set.names(), protected: !set.no_da() });
+        return Ok(Kind::from(&key.half().key));
+    }
+    Ok(Kind::from(FileKey::read(path)?.public_key()))
 }
 
 /// The fingerprint in hexadecimal, where it is known.

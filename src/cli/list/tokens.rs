@@ -59,8 +59,8 @@ fn pin(token: &facts::Token) -> Pin {
         Tries::None => Pin::Locked,
         Tries::One => Pin::LastTry,
         Tries::Few => Pin::FewTries,
-        Tries::Unknown if token.has_pin => Pin::Usable,
-        Tries::Unknown => Pin::NotSet,
+        Tries::Left(_) | Tries::Unknown if token.has_pin => Pin::Usable,
+        Tries::Left(_) | Tries::Unknown => Pin::NotSet,
     }
 }
 
@@ -119,7 +119,7 @@ fn unread(failure: &Failure) -> Problem {
     told("failed", &Report::of_failure(failure))
 }
 
-fn device_problem(error: &signer::Error) -> Problem {
+pub(super) fn device_problem(error: &signer::Error) -> Problem {
     told(kind(error), &Report::of_device(error))
 }
 

@@ -42,6 +42,9 @@ pub struct PinOptions {
     /// Send the PIN even if a wrong one would lock the token
     #[arg(long)]
     use_last_try: bool,
+    /// The TPM's key has no password
+    #[arg(long)]
+    no_tpm_key_password: bool,
 }
 
 impl PinOptions {
@@ -63,6 +66,7 @@ impl PinOptions {
             no_prompt: self.no_prompt,
             last_try: self.use_last_try,
             reuse: self.reuse_pin,
+            no_password: self.no_tpm_key_password,
             withheld: None,
         })
     }

@@ -11,12 +11,19 @@ use crate::output::page::{Page, Tone, WIDTH, folded, shown};
 const LABEL: usize = 32;
 const SUBJECT: usize = 70;
 
+mod tpm;
+
+use tpm::guarded;
+
 struct Table(Page);
 
 pub(super) fn of(listing: &Listing, colour: bool) -> String {
     let mut table = Table(Page::new(colour));
     for module in &listing.modules {
         table.module(module);
+    }
+    for tpm in &listing.tpms {
+        table.tpm(tpm);
     }
     if !listing.key_files.is_empty() {
         table.files(&listing.key_files);
@@ -25,7 +32,8 @@ pub(super) fn of(listing: &Listing, colour: bool) -> String {
         table.certificate_files(&listing.certificate_files);
     }
     let answered = listing.modules.iter().any(|module| module.problem.is_none());
-    if answered && listing.modules.iter().all(|module| module.tokens.is_empty()) {
+    let keys = listing.tpms.iter().any(|tpm| !tpm.keys.is_empty());
+    if answered && !keys && listing.modules.iter().all(|module| module.tokens.is_empty()) {
         table.0.gap();
         table.0.line(0, "no token is in sight: insert one, or name its module with --pkcs11-lib");
     }
@@ -150,7 +158,9 @@ impl Table {
                 (None, kind) => {
                     let (tone, verdict) = verdict(file.certificate, &file.certificates);
                     let verdict = self.0.paint(tone, &verdict);
-                    self.0.line(4, format!("{}  {verdict}", kind.as_deref().unwrap_or_default()));
+                    let of_tpm = file.tpm.as_ref().map_or("", |tpm| guarded(tpm.protected));
+                    let kind = kind.as_deref().unwrap_or_default();
+                    self.0.line(4, format!("{kind}  {verdict}{of_tpm}"));
                     self.certificates(&file.certificates);
                 }
             }
