@@ -38,6 +38,8 @@ mod streams;
 mod terminal;
 mod tls;
 mod tokens;
+mod tpm;
+mod tpm_references;
 mod usage;
 mod values;
 mod ways;

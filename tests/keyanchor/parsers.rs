@@ -12,6 +12,8 @@ use keyanchor::exchange::endpoint::Endpoint;
 use keyanchor::exchange::roles_anywhere::answer;
 use keyanchor::identity::files;
 use keyanchor::key::KeyRef;
+use keyanchor::key::tpm::TpmRef;
+use keyanchor::key::tss2::Tss2Key;
 use keyanchor::key::uri::Pkcs11Uri;
 use keyanchor::prompt::pinentry::assuan;
 use keyanchor::prompt::{caller, pin_in};
@@ -163,6 +165,16 @@ fn damaged_records_of_refused_pins_are_read_or_refused() {
 }
 
 #[test]
+fn damaged_references_to_a_tpm_are_read_or_refused() {
+    damage("tpm_reference", 10_000);
+}
+
+#[test]
+fn damaged_key_files_of_a_tpm_are_read_or_refused() {
+    damage("tss2", 20_000);
+}
+
+#[test]
 fn each_parser_has_a_fuzz_target_and_seeds() {
     let parsers: BTreeSet<_> = ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names(&fuzz().join("fuzz_targets")), parsers);
@@ -202,6 +214,9 @@ fn most_seeds_are_well_formed() {
     assert!(accepted("refusals", &is_record) >= 10);
     assert!(accepted("pkcs11_uri", &|seed| text(seed).parse::<Pkcs11Uri>().is_ok()) >= 9);
     assert!(accepted("reference", &|seed| text(seed).parse::<KeyRef>().is_ok()) >= 5);
+    assert!(accepted("tpm_reference", &|seed| text(seed).parse::<TpmRef>().is_ok()) >= 8);
+    let is_tpm_key = |seed: &[u8]| Tss2Key::from_file(seed).is_ok();
+    assert!(accepted("tss2", &is_tpm_key) >= 8);
     assert!(accepted("frames_host", &|seed| understood::<Reply>(seed).len() > 1) >= 4);
     assert!(
         accepted("frames_host", &|seed| understood::<Reply>(seed).len() == 20) == 1,

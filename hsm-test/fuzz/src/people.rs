@@ -9,7 +9,7 @@ use keyanchor::refusals::Record;
 use keyanchor::secret::Secret;
 use keyanchor::signer::Error as SignerError;
 use keyanchor::wire::PinSource;
-use keyanchor::wire::failure::{Failure, Origin, Tries};
+use keyanchor::wire::failure::{Failure, Holder, Origin, Tries};
 use zeroize::Zeroizing;
 
 use super::reads_back;
@@ -30,7 +30,8 @@ pub fn caller(data: &[u8]) {
     );
     for key in ["", "pkcs11:token=lab"] {
         let caller = Some(name);
-        let request = PinRequest { token: name, key, caller, tries: Tries::Few, why: caller };
+        let request =
+            PinRequest { word: "PIN", of: name, key, caller, tries: Tries::Few, why: caller };
         let lines = request.told().into_iter().chain([request.question()]);
         lines.for_each(|line| {
             harmless(&line);
@@ -68,7 +69,11 @@ fn of_value(pin: &str) -> Result<(), String> {
 
 fn refused(origin: Origin, reason: String) {
     assert!(reason.len() < 50 && reason.is_ascii(), "it may hold the PIN: {reason}");
-    told(SignerError::Device(Failure::PinSource { token: "lab".to_owned(), origin, reason }));
+    told(SignerError::Device(Failure::PinSource {
+        of: Holder::Token("lab".to_owned()),
+        origin,
+        reason,
+    }));
 }
 
 /// What a pinentry says, answer after answer.
@@ -128,7 +133,7 @@ fn answered(answer: Answer, gathered: usize) {
 
 fn unusable(reason: &str) {
     let reason = format!("/usr/bin/pinentry: {reason}");
-    told(SignerError::Device(Failure::Asker { token: "lab".to_owned(), reason }));
+    told(SignerError::Device(Failure::Asker { of: Holder::Token("lab".to_owned()), reason }));
 }
 
 /// The record of a token's refused PINs.

@@ -11,27 +11,34 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
             "this is the last try: ",
             "{called} (process {process})",
             "{caller} wants to ",
-            "the PIN in {} was refused before",
+            "this {} was refused a moment ago, and was not sent again",
             "the key wants a PIN of its own with each signature",
             "type the PIN on the reader of {}",
             "the token of {}",
-            "keyanchor-pkcs11: started by keyanchor, not by hand",
+            "a device host is started by keyanchor, not by hand",
+            "{}, above {name}",
             "{} Credential={}/{}, SignedHeaders=",
         ],
     ),
     (
-        "the words of a library or the system that are looked for, and replaced by ours",
+        "the words of a library, a file or the system that are looked for, and replaced by ours",
         &[
             " (os error",
             "certificate expired",
             "not valid for name",
             "corrupt message",
             "only valid for ",
+            "-----BEGIN TSS2 PRIVATE KEY-----",
+            "-----END TSS2 PRIVATE KEY-----",
         ],
     ),
     (
         "found earlier: what is empty is told by its option, what is no URI is a path",
-        &["the reference is empty", "it does not begin with 'pkcs11:'"],
+        &[
+            "the reference is empty",
+            "it does not begin with 'pkcs11:'",
+            "it does not begin with 'tpm:' or 'handle:'",
+        ],
     ),
     (
         "cannot be provoked from outside: the libraries would have to break their own promises",
@@ -51,7 +58,7 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
     ),
     (
         "no error: what a program that asks or shows is told, by its own protocol",
-        &["keyanchor: done", "OPTION ", "SETPROMPT PIN:", "SETTIMEOUT {}", "SETTITLE keyanchor"],
+        &["keyanchor: done", "OPTION ", "SETPROMPT {}:", "SETTIMEOUT {}", "SETTITLE keyanchor"],
     ),
     ("nobody is there who could read it", &["nobody waits for its answer any more"]),
     (
@@ -75,6 +82,42 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         &["not base64", "the device host was asked for something out of order"],
     ),
     (
+        "found earlier: the main program reads references, key files and places before a host does",
+        &[
+            "it is no NV index",
+            "it is no persistent handle",
+            "its parent {:#x} is neither a hierarchy nor persistent",
+            "it does not hold the two halves of a TPM's key",
+            "'{kind}' is not a way to a TPM",
+            "{kind} knows {}, not '{key}'",
+            "give device:/dev/tpmrm0, swtpm:host=",
+        ],
+    ),
+    (
+        "no TPM of the lab makes such a key, or such an answer",
+        &[
+            "it is of a kind that this version does not know",
+            "what came with it is not known here",
+            "it is no RSA or EC key",
+            "it may neither sign nor decrypt",
+            "symmetric cipher",
+            "no code",
+        ],
+    ),
+    (
+        "the host asks for the password instead: tests/keyanchor/tpm/prompts.rs",
+        &["{parent}, the parent of {key}, wants a password", "the key cannot be loaded without it"],
+    ),
+    (
+        "an index of the TPM is told with its own hint: tests/keyanchor/tpm/refused.rs",
+        &[
+            "the index may not be read this way",
+            "allow it with ownerread or authread",
+            "nothing was written there yet",
+            "write the certificate with tpm2_nvwrite",
+        ],
+    ),
+    (
         "a limit on files; a unit test of src/identity/files.rs goes beyond it",
         &["it holds more than {MOST} certificates"],
     ),
@@ -84,7 +127,7 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
             "X25519 or X448",
             "it is for one token, and {tokens} tokens want one",
             "name the module of that token with --pkcs11-lib, or type the PINs",
-            "the PIN in KEYANCHOR_PIN_FILE was not tried",
+            "the PIN that is configured was not tried on",
         ],
     ),
 ];

@@ -133,7 +133,7 @@ fn one_pin_is_not_sent_to_two_tokens() {
     let document: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     for token in items(&items(&document, "modules")[0], "tokens") {
         let label = token["label"].as_str().expect("label");
-        let error = format!("the PIN in KEYANCHOR_PIN_FILE was not tried on token '{label}'");
+        let error = format!("the PIN that is configured was not tried on token '{label}'");
         assert_eq!(token["problem"]["error"].as_str(), Some(error.as_str()));
         assert_eq!(token["problem"]["cause"], "it is for one token, and 2 tokens want one");
     }
