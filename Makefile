@@ -2,22 +2,26 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop fuzz bench lint sizes build packages rust python clean
+.PHONY: help demo test soak interop fuzz bench lint sizes build packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 CARGO_DENY := 0.20.2
 CARGO_FUZZ := 0.13.2
 SECONDS_EACH := 60
+DEVICE := pkcs11
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: packages build python ## credentials from a key that cannot leave its token, and the AWS CLI using them
-	softhsm/demo.sh $(TARGET)/demo $(RELEASE) $(TARGET)/venv
+demo: packages build python ## credentials from a key that cannot leave its token (or its TPM: DEVICE=tpm), and the AWS CLI using them
+	softhsm/demo.sh $(DEVICE) $(TARGET)/demo-$(DEVICE) $(RELEASE) $(TARGET)/venv
 
 test: packages python ## every test
 	LAB=require cargo test --workspace --locked
+
+soak: packages ## as many runs with a TPM, some of them ended midway, as leave nothing behind in it
+	SOAK=1 LAB=require cargo test --test keyanchor --locked tpm::clean
 
 interop: packages ## real dialogues and notifications, on a desktop without a screen
 	softhsm/packages.sh interop
@@ -41,7 +45,7 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo deny --locked --offline --log-level error check bans licenses sources
 
 sizes: build ## what the programs weigh, and what they are linked with
-	@for program in keyanchor keyanchor-pkcs11; do \
+	@for program in keyanchor keyanchor-pkcs11 keyanchor-tpm; do \
 		printf '%-18s %9d bytes\n' $$program $$(stat -c %s $(RELEASE)/$$program); \
 		readelf -d $(RELEASE)/$$program | sed -n 's/.*NEEDED.*\[\(.*\)\]/    needs \1/p'; \
 	done

@@ -13,17 +13,19 @@ mod insight;
 mod plot;
 mod report;
 mod scene;
+mod tpm;
 
 pub use contest::peak_memory_of;
 use contest::{Contest, Score};
 use far::Far;
 use insight::Insight;
 use scene::Scene;
+use tpm::Tpm;
 
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The folder with `keyanchor`, `keyanchor-pkcs11`, `floor` and this program.
+    /// The folder with `keyanchor`, its device hosts, `floor` and this program.
     pub programs: PathBuf,
     /// Where `bench.json` and `bench.svg` go.
     pub out: PathBuf,
@@ -39,6 +41,7 @@ struct Results {
     scenes: Vec<Scored>,
     insight: Insight,
     far: Far,
+    tpm: Tpm,
     sizes: Vec<(String, u64)>,
 }
 
@@ -70,6 +73,7 @@ pub fn run(options: &Options) -> String {
         scenes: scored.collect(),
         insight: Insight::of(&scenes[0], &contestants[0].1, options.runs),
         far: Far::measured(&hsm, &contestants, options.runs, DISTANCE, SLOW_SIGNATURE),
+        tpm: Tpm::measured(&contestants[0].1, &scenes[2], options.runs),
         sizes: sizes(options),
     };
     fs::create_dir_all(&options.out).unwrap_or_else(|e| panic!("{}: {e}", options.out.display()));
@@ -89,7 +93,8 @@ fn contestants(options: &Options) -> Vec<(String, PathBuf)> {
 }
 
 fn sizes(options: &Options) -> Vec<(String, u64)> {
-    let ours = ["keyanchor", "keyanchor-pkcs11"].map(|name| options.programs.join(name));
+    let ours =
+        ["keyanchor", "keyanchor-pkcs11", "keyanchor-tpm"].map(|name| options.programs.join(name));
     let sized = ours.iter().chain(&options.peer).map(|path| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         (name, fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).len())

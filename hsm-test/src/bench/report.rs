@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::contest::{Score, median, quantile};
+use super::tpm::Tpm;
 use super::{Results, Scored};
 
 /// The table, at most 80 columns wide.
@@ -41,6 +42,7 @@ pub(super) fn table(results: &Results) -> String {
     for (name, time) in &results.insight.phases {
         let _ = writeln!(out, "  {name:<20} {time:>7.1}");
     }
+    tpm(&mut out, &results.tpm);
     let calls = &results.insight.calls;
     let _ = writeln!(
         out,
@@ -58,6 +60,24 @@ pub(super) fn table(results: &Results) -> String {
     let sizes: Vec<_> = results.sizes.iter().map(|(name, size)| format!("{name} {size}")).collect();
     let _ = writeln!(out, "Sizes in bytes: {}", sizes.join(", "));
     out
+}
+
+/// keyanchor's whole processes with keys of a TPM, beside one with a key in a file.
+fn tpm(out: &mut String, tpm: &Tpm) {
+    let _ = writeln!(
+        out,
+        "\nkeyanchor with a TPM (swtpm), whole processes and the phases of the first\n"
+    );
+    let Some((_, file, _)) = tpm.rows.last() else { return };
+    for (name, wall, cpu) in &tpm.rows {
+        let (whole, cpu, ratio) = (median(wall), median(cpu), median(wall) / median(file));
+        let _ =
+            writeln!(out, "  {name:<20} {whole:>7.1}   cpu {cpu:>6.1}   ÷ key file {ratio:>5.2}");
+    }
+    let _ = writeln!(out);
+    for (name, time) in &tpm.phases {
+        let _ = writeln!(out, "  {name:<20} {time:>7.1}");
+    }
 }
 
 fn rows(out: &mut String, scored: &Scored) {
@@ -97,6 +117,9 @@ pub(super) fn json(results: &Results) -> Value {
             "goal_ms": far.goal(),
             "whole_ms": far.whole(),
         },
+        "tpm": results.tpm.rows.iter().map(|(name, wall, cpu)| json!({
+            "name": name, "median_ms": median(wall), "median_cpu_ms": median(cpu), "wall_ms": wall,
+        })).collect::<Vec<_>>(),
         "phases": phases.collect::<Vec<_>>(),
         "calls": { "all": calls.all(), "C_Login": calls.of("C_Login"), "C_SignInit": calls.of("C_SignInit") },
         "sizes": results.sizes.iter().map(|(n, s)| json!({ "name": n, "bytes": s })).collect::<Vec<_>>(),

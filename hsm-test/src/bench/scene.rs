@@ -8,6 +8,7 @@ use crate::files;
 use crate::pki::Leaf;
 use crate::server::{Config, Server};
 use crate::softhsm::SoftHsm;
+use crate::swtpm::{Swtpm, Template};
 
 /// What a contestant is asked for.
 #[derive(Debug)]
@@ -54,6 +55,40 @@ impl Scene {
             key: format!("pkcs11:token=lab;object={label}?pin-source={}", pin.display()),
             chain: hsm.chain(label),
             intermediate: hsm.pki().intermediate_pem_path(),
+            module: SoftHsm::module(),
+            environment,
+            endpoint: None,
+        }
+    }
+
+    /// A new key of a TPM, at that handle or in a file.
+    pub(super) fn of_tpm(
+        name: &'static str,
+        tpm: &Swtpm,
+        template: &Template,
+        handle: Option<u32>,
+    ) -> Self {
+        let key = tpm.key(template);
+        let mut environment = vec![("KEYANCHOR_TCTI".into(), tpm.tcti().into())];
+        environment.push(("KEYANCHOR_RUNTIME_DIR".into(), tpm.dir().join("run").into()));
+        if let Some(password) = template.password {
+            let file = tpm.dir().join("password");
+            files::write(&file, password);
+            environment.push(("KEYANCHOR_PIN_FILE".into(), file.into()));
+        }
+        let reference = match handle {
+            Some(handle) => {
+                tpm.persist(&key, handle);
+                format!("tpm:handle={handle:#x}")
+            }
+            None => tpm.file(&key).display().to_string(),
+        };
+        Self {
+            name,
+            server: Server::start(Config::lab(&tpm.pki())),
+            key: reference,
+            chain: tpm.chain(&key),
+            intermediate: tpm.pki().intermediate_pem_path(),
             module: SoftHsm::module(),
             environment,
             endpoint: None,
