@@ -117,6 +117,11 @@ pub trait Device: Sized {
         false
     }
 
+    /// Whether a signature without a PIN could cost a try.
+    fn trying_may_cost(&self) -> bool {
+        false
+    }
+
     /// What the device says now about its PIN.
     ///
     /// # Errors

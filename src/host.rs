@@ -192,6 +192,8 @@ impl<D: Device> Host<D> {
         let (touch, pad) = (device.may_want_a_touch(), device.has_its_own_pad());
         let token = device.holder().to_string();
         let mut door = Signature { device, scheme, message, last_try, made: Vec::new() };
+        let costs = door.device.trying_may_cost();
+        let wants_pin = wants_pin || (costs && etiquette.remembers(&door));
         let notice = match (pad, touch) {
             (true, _) => Some(Notice::Type(&token)),
             (false, true) => Some(Notice::Touch(&token)),
@@ -213,7 +215,9 @@ impl<D: Device> Host<D> {
         };
         let Err(failure) = outcome else { return Ok(door.made) };
         if !wants_pin && door.device.wants_pin_after_all() {
-            // It was tried without one, which cost nothing.
+            if costs {
+                etiquette.remember(&door);
+            }
             etiquette.open(&mut door, &mut waiting(self.outbox, lock))?;
         } else {
             etiquette.second_pin(&mut door, failure, &mut waiting(self.outbox, lock))?;

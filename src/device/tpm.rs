@@ -126,6 +126,10 @@ impl device::Device for Device<'static> {
         self.wants_password()
     }
 
+    fn trying_may_cost(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.facts.protected)
+    }
+
     fn pin_state(&mut self) -> Result<PinState, Failure> {
         self.pin_state()
     }

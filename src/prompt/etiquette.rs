@@ -117,6 +117,18 @@ impl Etiquette {
         may_try(&door.holder(), state, self.rules.last_try).map(|()| state.tries)
     }
 
+    /// Whether something that was not in a file was refused here before: nothing at all, perhaps.
+    #[must_use]
+    pub fn remembers(&self, door: &dyn Door) -> bool {
+        Refusals::of(&door.identity()).is_ok_and(|known| known.refused(None).is_some())
+    }
+
+    /// Remembers that having no PIN was refused, and that this has cost a try.
+    pub fn remember(&self, door: &dyn Door) {
+        // Where this cannot be written down the refusal itself is still the news.
+        let _ = Refusals::of(&door.identity()).map(|mut refusals| refusals.add(None));
+    }
+
     /// Whether somebody may be waited for at the device's own keys.
     ///
     /// # Errors

@@ -46,6 +46,11 @@ impl TpmLab {
         command
     }
 
+    /// Forgets what was refused, and says what that was.
+    pub(crate) fn forget(&self) -> String {
+        crate::lab::run(self.command().args(["pin", "forget"])).stdout
+    }
+
     /// `credential-process` for a key of this TPM.
     pub(crate) fn with(&self, key: &str, certificate: &Path) -> Command {
         let mut command = self.without(key);

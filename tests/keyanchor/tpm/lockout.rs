@@ -180,9 +180,9 @@ fn without_a_password_and_a_person_nothing_is_tried() {
 }
 
 /// tpm2_encodeobject writes the opposite of what is true: an empty password is tried, as for a key that
-/// has none. The last try is not used for that, and a password that is given is the only one sent.
+/// has none. That is tried once, never as the last try, and a password that is given is the only one sent.
 #[test]
-fn a_file_that_says_wrongly_that_it_has_no_password_does_not_cost_the_last_try() {
+fn a_file_that_says_wrongly_that_it_has_no_password_costs_one_try_and_not_the_last() {
     let lab = lab();
     let tap = Tap::start(&lab.tpm);
     let (key, chain) = lab.persistent(PROTECTED);
@@ -191,7 +191,12 @@ fn a_file_that_says_wrongly_that_it_has_no_password_does_not_cost_the_last_try()
     with_it.arg("--pin-file").arg(lab.password(PASSWORD));
     let (ended, uses, counted) = lab.counted(&tap, &mut with_it);
     assert_eq!((ended.code, uses, counted), (0, 1, 0), "{}", ended.stderr);
-    lab.tpm.enter_wrong(HANDLE, 2);
+    for (uses_then, counted_then) in [(1, 1), (0, 0), (0, 0)] {
+        let (ended, uses, counted) = lab.counted(&tap, &mut lab.with(&file, &chain));
+        assert_eq!((ended.code, uses, counted), (4, uses_then, counted_then), "{}", ended.stderr);
+    }
+    assert!(lab.forget().contains("refused"));
+    lab.tpm.enter_wrong(HANDLE, 1);
     let (ended, uses, counted) = lab.counted(&tap, &mut lab.with(&file, &chain));
     assert_eq!((ended.code, uses, counted), (4, 0, 0), "{}", ended.stderr);
 }
