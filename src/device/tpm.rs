@@ -2,8 +2,6 @@
 //! at first, and one signature is made with as little as can be loaded. Nothing is asked of a person
 //! here, and nothing of ours stays in the TPM when a function returns: others may use it then.
 
-use std::time::Duration;
-
 use sha2::{Digest, Sha256};
 use tss_esapi::handles::ObjectHandle;
 use tss_esapi::structures::{Private, Public};
@@ -28,8 +26,6 @@ mod salt;
 mod select;
 mod sign;
 mod tcti;
-
-pub use list::describe;
 
 use link::Link;
 use parent::Parent;
@@ -223,12 +219,6 @@ impl<'a> Device<'a> {
         let protected = key.facts.protected;
         let tries = if protected { self.tries()? } else { Tries::Unknown };
         Ok(PinState { tries, initialised: true })
-    }
-
-    /// After what time one more try is allowed, at the latest; as it was read last.
-    #[must_use]
-    pub fn lockout(&self) -> Option<Duration> {
-        self.lockout.as_ref().and_then(lockout::heals).map(Duration::from_secs)
     }
 
     /// Keeps the key's password for the signatures to come.

@@ -1,11 +1,11 @@
-//! What is at the persistent handles, and what a file holds: facts about keys, for people.
+//! What is at the persistent handles: facts about keys, for people.
 
 use tss_esapi::constants::CapabilityType;
 use tss_esapi::handles::{KeyHandle, PersistentTpmHandle, TpmHandle};
 use tss_esapi::structures::{CapabilityData, Public};
 
 use crate::device::tpm::public::{self, Facts};
-use crate::device::tpm::{Device, Failure, lockout, select};
+use crate::device::tpm::{Device, Failure, lockout};
 use crate::wire::list::Kind;
 use crate::wire::tpm::{Key, Listed};
 
@@ -52,12 +52,6 @@ impl Device<'_> {
         };
         Ok(Key { handle: Some(number), ..key })
     }
-}
-
-/// What the TPM2B_PUBLIC of a file says, with its size. No TPM is needed.
-#[must_use]
-pub fn describe(public: &[u8]) -> Key {
-    select::public(public).map_or_else(unknown, |public| of(&public))
 }
 
 fn of(public: &Public) -> Key {
