@@ -49,7 +49,9 @@ fn a_signal_waits_until_everything_is_flushed() {
     let relay = Relay::before(&tpm, Script { delay, ..Script::default() });
     let folder = tempfile::tempdir().expect("folder");
     for number in 0..24 {
-        let mut host = Command::new(std::env::current_exe().expect("this program"));
+        // Where signals are ignored, as under nohup, what is started would ignore them too. `env` becomes it.
+        let mut host = Command::new("env");
+        host.arg("--default-signal").arg(std::env::current_exe().expect("this program"));
         host.env("KEYANCHOR_RUNTIME_DIR", folder.path().join("private"));
         host.env("TSS2_LOG", "all+NONE").env(TCTI, relay.tcti());
         let begun = relay.commands();
