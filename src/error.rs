@@ -18,6 +18,10 @@ mod tpm;
 /// Longest text of a line, in bytes: three lines stay below 1 KiB.
 const LONGEST_LINE: usize = 315;
 
+/// Which keys there can be.
+const KINDS: &str =
+    "the service takes RSA keys from 2048 bits, and EC keys on P-256, P-384 and P-521";
+
 /// Everything that can end a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -2,16 +2,12 @@
 
 use std::path::Path;
 
-use crate::error::{Class, Report, call, listed, pin, tpm};
+use crate::error::{Class, KINDS, Report, call, listed, pin, tpm};
 use crate::signer::Error;
 use crate::wire::Failure;
 use crate::wire::tpm::response_code;
 
 const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it with p11-kit";
-
-/// Which keys there can be.
-pub(super) const KINDS: &str =
-    "the service takes RSA keys from 2048 bits, and EC keys on P-256, P-384 and P-521";
 
 pub(super) fn report(error: &Error) -> Report {
     match error {

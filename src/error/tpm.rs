@@ -1,6 +1,6 @@
 //! What is told when a TPM, or the file of a key of one, cannot be used or does not open.
 
-use crate::error::{Class, Report, device, pin};
+use crate::error::{Class, KINDS, Report, pin};
 use crate::key::tpm::public::TpmPublicError;
 use crate::key::tss2::Tss2Error;
 use crate::paths;
@@ -103,7 +103,7 @@ pub(super) fn key_file(error: &Error, source: &Tss2Error) -> Report {
         Tss2Error::Policy => {
             "make a key that a password opens, or one without; policies are not replayed"
         }
-        Tss2Error::Public(TpmPublicError::Key(_)) => device::KINDS,
+        Tss2Error::Public(TpmPublicError::Key(_)) => KINDS,
         _ => "give a file as openssl genpkey -provider tpm2 or tpm2_encodeobject writes it",
     };
     Report::new(Class::Local, error).cause(source.to_string()).hint(hint)
