@@ -60,6 +60,7 @@ fn wrong_passwords_that_count_are_shown_to_people() {
     let table = run(command.arg("list")).stdout;
     assert!(table.contains("2 wrong passwords count; 3 lock the protected keys"), "{table}");
     assert!(table.contains("; wrong passwords lock the TPM"), "{table}");
+    assert!(table.contains("0x81000101  P-256 sign  "), "{table}");
     lab.tpm.enter_wrong(0x8100_0101, 1);
     let mut command = lab.command();
     let table = run(command.arg("list")).stdout;

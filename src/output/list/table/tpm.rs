@@ -1,6 +1,6 @@
 //! A TPM in the table: two lines a key, as those of tokens have.
 
-use crate::output::list::table::{Table, verdict};
+use crate::output::list::table::{LABEL, Table, verdict};
 use crate::output::list::{Lockout, Tpm, TpmKey};
 use crate::output::page::{Tone, shown};
 
@@ -20,7 +20,7 @@ impl Table {
         if tpm.keys.is_empty() {
             self.0.line(2, "no key at a persistent handle");
         }
-        let width = tpm.keys.iter().map(|key| key.kind.chars().count()).max().unwrap_or(0);
+        let width = tpm.keys.iter().map(|key| kind(key).chars().count()).max().unwrap_or(0);
         for key in &tpm.keys {
             self.tpm_key(key, width);
         }
@@ -28,7 +28,7 @@ impl Table {
     }
 
     fn tpm_key(&mut self, key: &TpmKey, width: usize) {
-        let (handle, kind) = (&key.handle, &key.kind);
+        let (handle, kind) = (&key.handle, kind(key));
         if let Some(reason) = &key.unusable {
             let reason = self.0.paint(Tone::Warning, &shown(reason, usize::MAX));
             self.0.line(2, format!("{handle}  {kind:width$}  {reason}"));
@@ -40,6 +40,13 @@ impl Table {
         self.0.line(4, key.uri.as_deref().unwrap_or_default());
         self.certificates(&key.certificates);
     }
+}
+
+/// The kind, and the uses that it was made for: `P-256 sign|decrypt`.
+fn kind(key: &TpmKey) -> String {
+    let uses = key.attributes.iter().filter(|name| ["sign", "decrypt"].contains(&name.as_str()));
+    let uses: Vec<_> = uses.map(String::as_str).rev().collect();
+    format!("{} {}", shown(&key.kind, LABEL), uses.join("|"))
 }
 
 /// What is said of a key whose wrong passwords count.
