@@ -38,7 +38,7 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo fmt --all --check
 	for crate in fault fuzz kryoptic; do cargo fmt --manifest-path hsm-test/$$crate/Cargo.toml --check; done
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo clippy --locked --no-default-features -- -D warnings
+	for device in '' pkcs11 tpm; do cargo clippy --locked --no-default-features --features "$$device" -- -D warnings; done
 	cargo clippy --manifest-path hsm-test/fault/Cargo.toml --target-dir $(TARGET)/p11-fault --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)

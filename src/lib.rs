@@ -14,7 +14,7 @@ pub mod device;
 pub mod error;
 pub mod exchange;
 pub mod explain;
-#[cfg(feature = "pkcs11")]
+#[cfg(any(feature = "pkcs11", feature = "tpm"))]
 pub mod host;
 pub mod identity;
 pub mod key;
