@@ -41,9 +41,9 @@ where at least one module or file could be read.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN, for --login),
 KEYANCHOR_PINENTRY, SSH_ASKPASS, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
-P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, NO_COLOR.";
+P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, KEYANCHOR_TCTI, TPM_DEVICE, NO_COLOR.";
 
-/// Show tokens, keys and certificates, and the URI of each key
+/// Show tokens, a TPM, keys and certificates, and the URI of each key
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Options {

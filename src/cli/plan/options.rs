@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cli::log;
 use crate::cli::pin::PinOptions;
 
-const KEY_HELP: &str = "The private key: a pkcs11: URI or a PEM file
+const KEY_HELP: &str = "The private key: a pkcs11: URI, tpm:handle=0x81… or a PEM file
 (--pkcs11-uri and --private-key are other names of this option)";
 
 /// Key, certificate, session and network, as they were typed.
