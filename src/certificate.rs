@@ -148,6 +148,15 @@ impl Certificate {
         extensions.into_iter().any(|e| e.extn_id.to_string().starts_with(YUBICO_ATTESTATION))
     }
 
+    /// What such a certificate says about when its key wants a PIN and a touch, as Yubico's numbers.
+    #[must_use]
+    pub fn attested_policies(&self) -> Option<[u8; 2]> {
+        let extensions = self.tbs().extensions().into_iter().flatten();
+        let policies = format!("{YUBICO_ATTESTATION}8");
+        let mut found = extensions.into_iter().filter(|e| e.extn_id.to_string() == policies);
+        found.next()?.extn_value.as_bytes().try_into().ok()
+    }
+
     /// Whether the holder of that certificate signed this one. Names are not compared: only the
     /// signature tells.
     #[must_use]

@@ -1,6 +1,8 @@
 //! The devices that hold keys, one module each, strangers to each other. Device hosts only: the
 //! main program sees them through frames, and a host sees them all through one contract.
 
+use std::time::Duration;
+
 use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
 use crate::prompt::Pin;
@@ -10,9 +12,11 @@ use crate::wire::outbox::Outbox;
 use crate::wire::{Address, Failure, Reply, Select, Selected, Wanted};
 
 pub mod held;
+#[cfg(feature = "piv")]
+pub mod piv;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
-#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+#[cfg(any(feature = "piv", feature = "pkcs11", feature = "tpm"))]
 mod signature;
 #[cfg(feature = "tpm")]
 pub mod tpm;
@@ -25,17 +29,23 @@ pub enum Found<T> {
     Hidden,
 }
 
+/// Takes the lock of that name, which all who use the same device share.
+pub type Locking<'l> = dyn FnMut(String) -> Result<(), Failure> + 'l;
+
 /// One kind of device, opened. Nothing is asked of a person here, and nothing of it is left behind
 /// when it is dropped.
 pub trait Device: Sized {
-    /// The name of the lock that all who use the same device share.
-    fn lock(address: &Address) -> String;
-
-    /// Opens what is there; each call of the device is announced in `outbox`.
+    /// Opens what is there, with a lock before anything of it is used that others would notice;
+    /// `patience` is how long others are waited for. Each call of the device is announced in `outbox`.
     ///
     /// # Errors
-    /// When it cannot be opened, or is of another kind.
-    fn open(address: Address, outbox: &'static Outbox) -> Result<Self, Failure>;
+    /// When it cannot be opened, is of another kind, or others use it all the time.
+    fn open(
+        address: Address,
+        patience: Duration,
+        outbox: &'static Outbox,
+        lock: &mut Locking<'_>,
+    ) -> Result<Self, Failure>;
 
     /// Finds one private key.
     ///
@@ -90,9 +100,10 @@ pub trait Device: Sized {
         false
     }
 
-    /// Whether it is of a kind that may wait for a touch before it signs.
-    fn may_want_a_touch(&self) -> bool {
-        false
+    /// After how long a signature that is still not there waits for a touch; `None` where it never
+    /// does.
+    fn touch_after(&self) -> Option<Duration> {
+        None
     }
 
     /// Whether a PIN that was configured for the key is for something else than what wants one now.

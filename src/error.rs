@@ -12,6 +12,7 @@ mod cloud;
 mod device;
 mod pair;
 mod pin;
+mod piv;
 mod tls;
 mod tpm;
 

@@ -26,7 +26,7 @@ use crate::wire::{
 mod doors;
 mod token_lock;
 
-use doors::{Parent, Signature, Token};
+use doors::{Bell, Parent, Signature, Token};
 use token_lock::TokenLock;
 
 /// How long a device call may go on after the main program has gone.
@@ -151,9 +151,10 @@ impl<D: Device> Host<D> {
         let parent = PinRules { source: open.parent_pin.map(PinSource::File), ..open.pin.clone() };
         let parent = Etiquette::new(parent, None);
         let etiquette = Etiquette::new(open.pin, value);
-        let (name, device) = (D::lock(&open.device), open.device.to_string());
-        let lock = TokenLock::take(name, device, Duration::from_millis(open.patience))?;
-        self.device = Some(D::open(open.device, self.outbox)?);
+        let patience = Duration::from_millis(open.patience);
+        let mut lock = TokenLock::of(open.device.to_string(), patience);
+        let device = D::open(open.device, patience, self.outbox, &mut |name| lock.take(name))?;
+        self.device = Some(device);
         self.session = Some(Session { etiquette, parent, lock });
         Ok(Reply::Opened)
     }
@@ -179,7 +180,8 @@ impl<D: Device> Host<D> {
         etiquette.may_ask(&mut Token(device))?;
         let token = device.holder().to_string();
         let notice = Notice::Type(&token);
-        bell::ring(self.outbox, &|| etiquette.person(), &notice, || device.unlock(None))
+        let unlock = || device.unlock(None);
+        bell::ring(self.outbox, &etiquette.way(), &notice, bell::PATIENCE, unlock)
     }
 
     /// One signature, for which some keys want a PIN: that of the token, if it was sent already.
@@ -189,22 +191,19 @@ impl<D: Device> Host<D> {
         let Session { etiquette, parent, lock } = self.session.as_mut().ok_or(Failure::Protocol)?;
         let (wants_pin, last_try) =
             (device.wants_pin_to_sign(etiquette.has_a_source())?, etiquette.last_try());
-        let (touch, pad) = (device.may_want_a_touch(), device.has_its_own_pad());
-        let token = device.holder().to_string();
-        let mut door = Signature { device, scheme, message, last_try, made: Vec::new() };
+        let (token, person) = (device.holder().to_string(), etiquette.way());
+        let (notice, after) = match device.touch_after() {
+            _ if device.has_its_own_pad() => (Notice::Type(&token), Some(bell::PATIENCE)),
+            after => (Notice::Touch(&token), after),
+        };
+        let (outbox, person): (_, &(dyn Fn() -> _ + Sync)) = (self.outbox, &person);
+        let bell = after.map(|after| Bell { outbox, person, notice, after });
+        let mut door = Signature { device, scheme, message, last_try, bell, made: Vec::new() };
         let costs = door.device.trying_may_cost();
         let wants_pin = wants_pin || (costs && etiquette.remembers(&door));
-        let notice = match (pad, touch) {
-            (true, _) => Some(Notice::Type(&token)),
-            (false, true) => Some(Notice::Touch(&token)),
-            (false, false) => None,
-        };
-        let outcome = match notice {
-            _ if wants_pin => etiquette.open(&mut door, &mut waiting(self.outbox, lock)),
-            None => door.make(),
-            Some(notice) => {
-                bell::ring(self.outbox, &|| etiquette.person(), &notice, || door.make())
-            }
+        let outcome = match wants_pin {
+            true => etiquette.open(&mut door, &mut waiting(self.outbox, lock)),
+            false => door.make(),
         };
         let outcome = match outcome {
             Err(Failure::ParentPassword { parent: name, .. }) => {
@@ -229,7 +228,8 @@ impl<D: Device> Host<D> {
     fn wait_for(&self, token: &str, pin: PinRules) -> Reply {
         let etiquette = Etiquette::new(pin, None);
         let stdin = io::stdin();
-        bell::ring(self.outbox, &|| etiquette.person(), &Notice::Insert(token), || {
+        let (person, notice) = (etiquette.way(), Notice::Insert(token));
+        bell::ring(self.outbox, &person, &notice, bell::PATIENCE, || {
             let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];
             while matches!(poll(&mut hung_up, None), Err(rustix::io::Errno::INTR)) {}
         });

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::key::piv::{PivRef, PivRefError};
 use crate::key::tpm::{TpmRef, TpmRefError};
 use crate::key::uri::{Pkcs11Uri, UriError};
 
+pub mod piv;
 pub mod public_key;
 pub mod tpm;
 pub mod tss2;
@@ -21,6 +23,8 @@ pub use public_key::{Curve, PublicKey, Scheme};
 pub enum KeyRef {
     /// A file: PEM for keys; PEM or DER for certificates.
     File(PathBuf),
+    /// A `piv:` URI.
+    Piv(Arc<PivRef>),
     /// A `pkcs11:` URI (RFC 7512).
     Pkcs11(Arc<Pkcs11Uri>),
     /// A `tpm:` URI, or `handle:` and a number.
@@ -34,14 +38,11 @@ pub enum KeyRefError {
     #[error("the reference is empty")]
     Empty,
     /// A PIN, and no scheme before it.
-    #[error("it has a pin-value, and begins with neither 'pkcs11:' nor 'tpm:'")]
+    #[error("it has a pin-value, and begins with none of 'pkcs11:', 'tpm:' and 'piv:'")]
     Mistyped,
-    /// A scheme of a device that this version does not drive.
-    #[error("'{scheme}:' keys are not supported by this version")]
-    Scheme {
-        /// The scheme, without its colon.
-        scheme: &'static str,
-    },
+    /// A `piv:` URI that is not well-formed.
+    #[error(transparent)]
+    Piv(#[from] PivRefError),
     /// A `tpm:` URI or a handle that is not well-formed.
     #[error(transparent)]
     Tpm(#[from] TpmRefError),
@@ -65,11 +66,13 @@ impl FromStr for KeyRef {
         if has_scheme(text, "tpm") || has_scheme(text, "handle") {
             return Ok(Self::Tpm(Arc::new(text.parse()?)));
         }
-        match has_scheme(text, "piv") {
-            true => Err(KeyRefError::Scheme { scheme: "piv" }),
-            false if text.contains("pin-value=") => Err(KeyRefError::Mistyped),
-            false => Ok(Self::File(text.into())),
+        if has_scheme(text, "piv") {
+            return Ok(Self::Piv(Arc::new(text.parse()?)));
         }
+        if text.contains("pin-value=") {
+            return Err(KeyRefError::Mistyped);
+        }
+        Ok(Self::File(text.into()))
     }
 }
 
@@ -83,6 +86,7 @@ impl fmt::Display for KeyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
+            Self::Piv(reference) => reference.fmt(f),
             Self::Pkcs11(uri) => uri.fmt(f),
             Self::Tpm(reference) => reference.fmt(f),
         }
@@ -104,7 +108,8 @@ mod tests {
             assert!(matches!(text.parse(), Ok(KeyRef::Tpm(_))), "{text}");
         }
         assert!(matches!("tpm:0x81000001".parse::<KeyRef>(), Err(KeyRefError::Tpm(_))));
-        assert!(matches!("piv:9a".parse::<KeyRef>(), Err(KeyRefError::Scheme { scheme: "piv" })));
+        assert!(matches!("piv:slot=9a".parse(), Ok(KeyRef::Piv(_))));
+        assert!(matches!("piv:9a".parse::<KeyRef>(), Err(KeyRefError::Piv(_))));
         assert!(matches!("".parse::<KeyRef>(), Err(KeyRefError::Empty)));
     }
 
@@ -120,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_the_same_reference(text in "(pkcs11:|file:|tpm:file=|tpm:handle=0x81|handle:81)?[ -~é]{0,60}") {
+        fn what_is_printed_is_the_same_reference(text in "(pkcs11:|file:|piv:slot=|tpm:file=|tpm:handle=0x81|handle:81)?[ -~é]{0,60}") {
             if let Ok(reference) = text.parse::<KeyRef>() {
                 let printed = reference.to_string();
                 let again = printed.parse::<KeyRef>().map(|again| again.to_string());

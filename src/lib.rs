@@ -14,7 +14,7 @@ pub mod device;
 pub mod error;
 pub mod exchange;
 pub mod explain;
-#[cfg(any(feature = "pkcs11", feature = "tpm"))]
+#[cfg(any(feature = "piv", feature = "pkcs11", feature = "tpm"))]
 pub mod host;
 pub mod identity;
 pub mod key;

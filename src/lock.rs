@@ -5,6 +5,8 @@ use std::fs::{File, Permissions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::deadline::jitter;
 use crate::paths::{self, Error};
 
@@ -13,6 +15,14 @@ pub struct Lock {
     /// `None` where no folder for locks can be made (a read-only home): better unlocked than not
     /// at all, since only concurrent runs need it.
     _file: Option<File>,
+}
+
+/// The name of the lock of a device: its kind, and whatever tells it from others of that kind.
+#[must_use]
+pub fn name(kind: &str, device: &[u8]) -> String {
+    let hash = Sha256::digest(device);
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{kind}-{hash}")
 }
 
 impl Lock {

@@ -172,10 +172,16 @@ pub enum Error {
     #[error("the device host could not be started")]
     System(std::io::Error),
     /// A library that the device host is linked with is not there.
-    #[error("TPM support is not installed")]
+    #[error("{what} support is not installed")]
     NoLibrary {
+        /// `TPM` or `smart card`.
+        what: &'static str,
         /// The host's program.
         program: &'static str,
+        /// The library.
+        library: &'static str,
+        /// The packages that hold it, by distribution.
+        packages: &'static str,
     },
     /// A TPM's key file that cannot be used.
     #[error("the key file {} cannot be used", path.display())]

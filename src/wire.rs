@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::piv::Slot;
 use crate::key::public_key::Scheme;
 use crate::key::uri::{ObjectFilter, TokenFilter};
 
@@ -16,6 +17,7 @@ pub mod failure;
 pub mod frame;
 pub mod list;
 pub mod outbox;
+pub mod piv;
 pub mod tpm;
 
 pub use bytes::{Bytes, FilePath};
@@ -71,6 +73,8 @@ pub struct Open {
 /// Where a device is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Address {
+    /// PIV cards in the readers of PC/SC.
+    Piv(piv::Cards),
     /// A PKCS#11 module.
     Pkcs11 {
         /// Its canonical path, already checked.
@@ -89,6 +93,8 @@ pub enum Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Piv(piv::Cards::All) => f.write_str("smart card service"),
+            Self::Piv(piv::Cards::One(card)) => card.fmt(f),
             Self::Pkcs11 { module, .. } => write!(f, "PKCS#11 module {}", module.0.display()),
             Self::Tpm { tcti } => write!(f, "TPM at {tcti}"),
         }
@@ -158,6 +164,8 @@ pub struct Select {
 /// What names a private key.
 #[derive(Serialize, Deserialize)]
 pub enum Named {
+    /// Its slot in a PIV card.
+    Piv(Slot),
     /// The token that it is on, and what it looks like.
     Pkcs11(Box<(TokenFilter, ObjectFilter)>),
     /// Where it is for a TPM.
@@ -195,6 +203,8 @@ pub enum Reply {
     Certificates(Vec<Bytes>),
     /// What is on the tokens.
     Listed(list::Listed),
+    /// Which PIV cards there are.
+    ListedPiv(piv::Listed),
     /// What is in the TPM.
     ListedTpm(tpm::Listed),
     /// A signature, encoded as its [`Scheme`] says.

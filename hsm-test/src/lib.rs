@@ -19,6 +19,7 @@ pub mod nss;
 pub mod openssl;
 pub mod pem;
 pub mod pinentry;
+pub mod piv;
 pub mod pki;
 pub mod relay;
 pub mod s_server;
@@ -28,6 +29,7 @@ pub mod spy;
 pub mod swtpm;
 pub mod terminal;
 
+mod cargo;
 mod files;
 mod target;
 mod token;

@@ -12,6 +12,7 @@ use clap::{Args, Parser};
 use nix::sys::signal::{SigSet, Signal};
 
 use hsm_test::bench;
+use hsm_test::piv::Desk;
 use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Request, Server};
 use hsm_test::softhsm::SoftHsm;
@@ -32,6 +33,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         words: Vec<OsString>,
     },
+    /// Run pcscd and a YubiKey with a key, a certificate and their PKI until stopped.
+    Piv(Stay),
     /// Make a throw-away HSM with keys, certificates and their PKI.
     Provision {
         /// Where to; made where it is missing, completed where it is not.
@@ -40,7 +43,7 @@ enum Verb {
     /// Serve Roles Anywhere and STS until stopped, and say what became of each request.
     Serve(Serve),
     /// Run a TPM with keys, certificates and their PKI until stopped.
-    Tpm(Tpm),
+    Tpm(Stay),
 }
 
 #[derive(Args, Debug)]
@@ -92,10 +95,10 @@ struct Serve {
 }
 
 #[derive(Args, Debug)]
-struct Tpm {
+struct Stay {
     /// Where it keeps everything; made where it is missing, completed where it is not.
     directory: PathBuf,
-    /// A file that gets what is to be exported as soon as the TPM answers.
+    /// A file that gets what is to be exported as soon as the device answers.
     #[arg(long)]
     ready_file: Option<PathBuf>,
 }
@@ -115,9 +118,10 @@ fn main() -> ExitCode {
             say(&bench::peak_memory_of(&words).to_string());
             ExitCode::SUCCESS
         }
+        Verb::Piv(stay) => piv(&stay),
         Verb::Provision { directory } => provision(&directory),
         Verb::Serve(serve) => self::serve(&serve),
-        Verb::Tpm(tpm) => self::tpm(&tpm),
+        Verb::Tpm(stay) => tpm(&stay),
     }
 }
 
@@ -169,10 +173,19 @@ fn serve(arguments: &Serve) -> ExitCode {
     }
 }
 
-fn tpm(arguments: &Tpm) -> ExitCode {
-    let ends: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
-    // before there is a second thread, or a TPM that a signal would leave behind
-    ends.thread_block().expect("signals can be blocked");
+fn piv(arguments: &Stay) -> ExitCode {
+    let ends = blocked_ends();
+    let desk = Desk::set_up(&arguments.directory);
+    let exports: String = desk.pcscd.command_env().iter().map(export).collect();
+    say(&exports);
+    let chain = desk.pcscd.dir().join("certs/9a-chain.pem");
+    say(&format!("piv:slot=9a  {}", chain.display()));
+    say(&format!("\nPIN: {}", desk.pcscd.dir().join("pin").display()));
+    stay(arguments, &exports, &ends)
+}
+
+fn tpm(arguments: &Stay) -> ExitCode {
+    let ends = blocked_ends();
     let tpm = Swtpm::provisioned(&arguments.directory);
     let exported = ["TPM2TOOLS_TCTI", "TPM2OPENSSL_TCTI", "KEYANCHOR_TCTI"]
         .map(|name| format!("export {name}={}\n", tpm.tcti()))
@@ -184,11 +197,27 @@ fn tpm(arguments: &Tpm) -> ExitCode {
         say(&format!("tpm:handle={handle:#x}  {key}  {chain}"));
     }
     say(&format!("\npassword of `locked`: {}", tpm.dir().join("password").display()));
+    stay(arguments, &exported, &ends)
+}
+
+/// Signals that end the program, to be waited for: before there is a second thread, or a device that a signal would
+/// leave behind.
+fn blocked_ends() -> SigSet {
+    let ends: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    ends.thread_block().expect("signals can be blocked");
+    ends
+}
+
+fn stay(arguments: &Stay, exports: &str, ends: &SigSet) -> ExitCode {
     if let Some(ready) = &arguments.ready_file {
-        write(ready, &exported);
+        write(ready, exports);
     }
     ends.wait().expect("signals can be waited for");
     ExitCode::SUCCESS
+}
+
+fn export((name, value): &(String, OsString)) -> String {
+    format!("export {name}={}\n", quoted(&value.to_string_lossy()))
 }
 
 fn introduce(server: &Server) {

@@ -18,6 +18,7 @@ use crate::signer::{self, Settings, hosted, modules};
 use crate::wire::PinRules;
 
 mod files;
+mod piv;
 mod tokens;
 mod tpm;
 
@@ -41,9 +42,10 @@ where at least one module or file could be read.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN, for --login),
 KEYANCHOR_PINENTRY, SSH_ASKPASS, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
-P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, KEYANCHOR_TCTI, TPM_DEVICE, NO_COLOR.";
+P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, KEYANCHOR_TCTI, TPM_DEVICE,
+PCSCLITE_CSOCK_NAME, NO_COLOR.";
 
-/// Show tokens, a TPM, keys and certificates, and the URI of each key
+/// Show tokens, cards, a TPM, keys and certificates, and the URI of each key
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Options {
@@ -87,13 +89,15 @@ pub fn run(options: Options) -> Result<(), Error> {
     let settings = settings(&options, time)?;
     let candidates = modules::to_list(&settings, &options.pkcs11_lib);
     // A module that is named is asked alone.
-    let wants_tpm = options.pkcs11_lib.is_empty();
+    let all = options.pkcs11_lib.is_empty();
     output::check().map_err(Error::Listing)?;
-    let (mut modules, tpm) = thread::scope(|scope| {
-        let tpm = scope.spawn(|| wants_tpm.then(|| hosted::tpm::list(time, &settings)).flatten());
-        (list::ask_all(candidates, time, &settings), tpm.join().ok().flatten())
+    let (mut modules, tpm, cards) = thread::scope(|scope| {
+        let tpm = scope.spawn(|| all.then(|| hosted::tpm::list(time, &settings)).flatten());
+        let cards = scope.spawn(|| all.then(|| hosted::piv::list(time, &settings)).flatten());
+        let modules = list::ask_all(candidates, time, &settings);
+        (modules, tpm.join().ok().flatten(), cards.join().ok().flatten())
     });
-    if modules.is_empty() && tpm.is_none() && keys.is_empty() {
+    if modules.is_empty() && tpm.is_none() && cards.is_none() && keys.is_empty() {
         return Err(signer::Error::NoModule.into());
     }
     if options.login {
@@ -102,15 +106,18 @@ pub fn run(options: Options) -> Result<(), Error> {
     let files = files::read(&keys, &certificates, SystemTime::now());
     let shown = tokens::shown(&modules, &files, &settings);
     let tpms = tpm.iter().map(|tpm| tpm::shown(tpm, &files)).collect();
-    let listing = Listing::new(shown, tpms, files.keys, files.certificates);
+    let shown_cards = cards.iter().flat_map(|cards| piv::shown(cards, &files)).collect();
+    let listing = Listing::new(shown, tpms, shown_cards, files.keys, files.certificates);
     print(if options.json {
         output::list::json(&listing)
     } else {
         output::list::table(&listing, colour())
     })?;
     let some = listing.key_files.iter().any(|file| file.problem.is_none())
-        || listing.tpms.iter().any(|tpm| tpm.problem.is_none());
-    if some { Ok(()) } else { answered(modules, tpm.and_then(|tpm| tpm.keys.err()), files.error) }
+        || listing.tpms.iter().any(|tpm| tpm.problem.is_none())
+        || cards.as_ref().is_some_and(|asked| asked.cards.is_ok());
+    let failed = tpm.and_then(|tpm| tpm.keys.err()).or(cards.and_then(|asked| asked.cards.err()));
+    if some { Ok(()) } else { answered(modules, failed, files.error) }
 }
 
 fn settings(options: &Options, time: Duration) -> Result<Settings, Usage> {
@@ -159,6 +166,11 @@ fn init_args(options: &Options) -> Result<Option<String>, Usage> {
 fn files_of(option: &str, texts: &[OsString]) -> Result<Vec<PathBuf>, Usage> {
     let file = |text: &OsString| match value::reference(option, text)? {
         KeyRef::File(path) => Ok(path),
+        KeyRef::Piv(_) => Err(value::wrong(
+            format!("{option} of list takes a file"),
+            "it is a piv: URI".to_owned(),
+            "leave it out: what is on cards is shown anyway",
+        )),
         KeyRef::Tpm(_) => Err(value::wrong(
             format!("{option} of list takes a file"),
             "it is a reference to a TPM's key".to_owned(),
@@ -176,7 +188,7 @@ fn files_of(option: &str, texts: &[OsString]) -> Result<Vec<PathBuf>, Usage> {
 /// Whether any module did; else the error of the first, or of a file.
 fn answered(
     modules: Vec<Module>,
-    tpm: Option<signer::Error>,
+    device: Option<signer::Error>,
     file: Option<Error>,
 ) -> Result<(), Error> {
     let mut errors = modules.into_iter().map(|module| module.tokens.err());
@@ -190,5 +202,5 @@ fn answered(
     }) {
         return Ok(());
     }
-    first.or(tpm).map(Error::from).or(file).map_or(Ok(()), Err)
+    first.or(device).map(Error::from).or(file).map_or(Ok(()), Err)
 }

@@ -138,6 +138,7 @@ impl Plan {
     fn signer(&self, expected: Option<&PublicKey>) -> Result<Box<dyn Signer>, Error> {
         Ok(match &self.key {
             KeyRef::File(path) => Box::new(FileKey::read(path)?),
+            KeyRef::Piv(key) => Box::new(HostedKey::open_piv(key, expected, &self.settings)?),
             KeyRef::Pkcs11(uri) => Box::new(HostedKey::open(uri, expected, &self.settings)?),
             KeyRef::Tpm(key) => Box::new(HostedKey::open_tpm(key, &self.settings)?),
         })
@@ -150,7 +151,7 @@ impl Plan {
         signer: &dyn Signer,
     ) -> Result<Vec<Certificate>, Error> {
         let same_host = match &self.key {
-            KeyRef::File(_) | KeyRef::Tpm(_) => false,
+            KeyRef::File(_) | KeyRef::Piv(_) | KeyRef::Tpm(_) => false,
             KeyRef::Pkcs11(key) => hosted::same_modules(key, uri, &self.settings)?,
         };
         if same_host {
@@ -206,15 +207,8 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     {
         key.pin = certificate.pin.take();
     }
-    if matches!(certificate, Some(KeyRef::Tpm(_))) {
-        if key.is_some() {
-            return Err(value::wrong(
-                "--certificate takes no key of a TPM".to_owned(),
-                "a certificate in a TPM is named beside its key".to_owned(),
-                "write --key \"tpm:handle=0x81…;cert-nv=0x01…\", and leave --certificate out",
-            ));
-        }
-        certificate = None;
+    if let Some(KeyRef::Piv(_) | KeyRef::Tpm(_)) = &certificate {
+        certificate = beside_its_key(certificate, key.is_some())?;
     }
     if let KeyRef::File(path) = &key_ref
         && tpm::is_key_file(path)
@@ -223,6 +217,7 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
     }
     let shows_pin = |reference: &KeyRef| match reference {
         KeyRef::File(_) => false,
+        KeyRef::Piv(reference) => matches!(reference.pin, Some(PinAttribute::Value(_))),
         KeyRef::Pkcs11(uri) => matches!(uri.pin, Some(PinAttribute::Value(_))),
         KeyRef::Tpm(reference) => matches!(reference.pin, Some(PinAttribute::Value(_))),
     };
@@ -230,6 +225,27 @@ fn references(options: &Options) -> Result<(KeyRef, Option<KeyRef>), Usage> {
         warn("other users can see a pin-value in the list of processes; use pin-source");
     }
     Ok((key_ref, certificate))
+}
+
+/// A TPM and a card keep a certificate only beside its key: where no other key is named it is read
+/// there.
+fn beside_its_key(
+    certificate: Option<KeyRef>,
+    a_key_is_named: bool,
+) -> Result<Option<KeyRef>, Usage> {
+    match certificate {
+        Some(KeyRef::Tpm(_)) if a_key_is_named => Err(value::wrong(
+            "--certificate takes no key of a TPM".to_owned(),
+            "a certificate in a TPM is named beside its key".to_owned(),
+            "write --key \"tpm:handle=0x81…;cert-nv=0x01…\", and leave --certificate out",
+        )),
+        Some(KeyRef::Piv(_)) if a_key_is_named => Err(value::wrong(
+            "--certificate takes no slot of a card".to_owned(),
+            "a certificate in a card is read from the slot of its key".to_owned(),
+            "leave --certificate out, or give a file",
+        )),
+        _ => Ok(None),
+    }
 }
 
 /// The text for C_Initialize is for one module: that of the key, or that of the certificate where
@@ -244,8 +260,8 @@ fn init_args_for(
     let text = value::init_args("--pkcs11-init-args", text)?;
     let uri = match (key, certificate) {
         (KeyRef::Pkcs11(uri), _)
-        | (KeyRef::File(_) | KeyRef::Tpm(_), Some(KeyRef::Pkcs11(uri))) => uri,
-        (KeyRef::File(_) | KeyRef::Tpm(_), _) => return Ok(None),
+        | (KeyRef::File(_) | KeyRef::Piv(_) | KeyRef::Tpm(_), Some(KeyRef::Pkcs11(uri))) => uri,
+        (KeyRef::File(_) | KeyRef::Piv(_) | KeyRef::Tpm(_), _) => return Ok(None),
     };
     if a_module_is_named || uri.names_a_module() {
         return Ok(Some(text));

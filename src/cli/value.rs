@@ -27,10 +27,15 @@ pub(super) fn reference(option: &str, text: &OsStr) -> Result<KeyRef, Usage> {
                 _ => "the form is tpm:handle=0x81000101 or tpm:file=/PATH, other characters percent-encoded, in double quotes",
             },
         ),
-        KeyRefError::Empty | KeyRefError::Mistyped | KeyRefError::Scheme { .. } => wrong(
+        KeyRefError::Piv(_) => wrong(
+            format!("{option} is not a usable reference to a card's key"),
+            error.to_string(),
+            "the form is piv:slot=9a or piv:slot=9a;serial=12345678, other characters percent-encoded, in double quotes",
+        ),
+        KeyRefError::Empty | KeyRefError::Mistyped => wrong(
             format!("{option} cannot be used"),
             error.to_string(),
-            "give a pkcs11: or tpm: URI, or the path of a file",
+            "give a pkcs11:, tpm: or piv: URI, or the path of a file",
         ),
     })
 }
@@ -42,7 +47,7 @@ fn path(option: &str, text: &OsStr) -> Result<KeyRef, Usage> {
             .get(..scheme.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
     };
-    if let Some(scheme) = ["pkcs11:", "tpm:", "handle:"].into_iter().find(begins) {
+    if let Some(scheme) = ["pkcs11:", "tpm:", "handle:", "piv:"].into_iter().find(begins) {
         return Err(wrong(
             format!("{option} is not a usable {scheme} URI"),
             "it is not UTF-8 text".to_owned(),

@@ -1,19 +1,20 @@
 //! A PKCS#11 module as a device: tokens are chosen by URI, objects found, a PIN sent, and one
 //! signature made with as few calls as can be. Nothing is asked of a person here.
 
+use std::time::Duration;
+
 use cryptoki::error::{Error, RvError};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 
-use sha2::{Digest, Sha256};
-
-use crate::device::{self, Found};
+use crate::device::{self, Found, Locking};
 use crate::key::PublicKey;
 use crate::key::public_key::Scheme;
 use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
-use crate::prompt::Pin;
+use crate::lock;
 use crate::prompt::etiquette::PinState;
+use crate::prompt::{Pin, bell};
 use crate::wire::failure::{Holder, Origin};
 use crate::wire::outbox::Outbox;
 use crate::wire::{Address, Bytes, Failure, Reply, Select, Selected, Wanted};
@@ -78,19 +79,15 @@ impl Attached {
 }
 
 impl device::Device for Device {
-    fn lock(address: &Address) -> String {
-        let module = match address {
-            Address::Pkcs11 { module, .. } => module.0.as_os_str().as_encoded_bytes(),
-            Address::Tpm { tcti } => tcti.as_bytes(),
-        };
-        let hash = Sha256::digest(module);
-        let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("pkcs11-{hash}")
-    }
-
     /// Loads and initialises a module, with a text for those that want one.
-    fn open(address: Address, outbox: &'static Outbox) -> Result<Self, Failure> {
+    fn open(
+        address: Address,
+        _: Duration,
+        outbox: &'static Outbox,
+        lock: &mut Locking<'_>,
+    ) -> Result<Self, Failure> {
         let Address::Pkcs11 { module, init_args } = address else { return Err(Failure::Protocol) };
+        lock(lock::name("pkcs11", module.0.as_os_str().as_encoded_bytes()))?;
         let module = Module::load(&module.0, init_args, outbox)?;
         Ok(Self {
             module,
@@ -145,8 +142,9 @@ impl device::Device for Device {
         self.login_target().is_some_and(|a| a.token.info.protected_authentication_path())
     }
 
-    fn may_want_a_touch(&self) -> bool {
-        self.login_target().is_some_and(|a| quirks::may_want_a_touch(&a.token.info))
+    fn touch_after(&self) -> Option<Duration> {
+        let may = self.login_target().is_some_and(|a| quirks::may_want_a_touch(&a.token.info));
+        may.then_some(bell::PATIENCE)
     }
 
     fn is_not_the_keys_token(&self) -> bool {

@@ -2,13 +2,15 @@
 //! at first, and one signature is made with as little as can be loaded. Nothing is asked of a person
 //! here, and nothing of ours stays in the TPM when a function returns: others may use it then.
 
-use sha2::{Digest, Sha256};
+use std::time::Duration;
+
 use tss_esapi::handles::ObjectHandle;
 use tss_esapi::structures::{Private, Public};
 
 use crate::device::held::Held;
-use crate::device::{self, Found};
+use crate::device::{self, Found, Locking};
 use crate::key::public_key::Scheme;
+use crate::lock;
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
 use crate::wire::failure::{Holder, Tries};
@@ -62,14 +64,14 @@ enum Place {
 
 impl device::Device for Device<'static> {
     /// One TPM, one lock: what uses it without a resource manager must not meet.
-    fn lock(address: &Address) -> String {
-        let hash = Sha256::digest(address.to_string().as_bytes());
-        let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("tpm-{hash}")
-    }
-
-    fn open(address: Address, outbox: &'static Outbox) -> Result<Self, Failure> {
+    fn open(
+        address: Address,
+        _: Duration,
+        outbox: &'static Outbox,
+        lock: &mut Locking<'_>,
+    ) -> Result<Self, Failure> {
         let Address::Tpm { tcti } = address else { return Err(Failure::Protocol) };
+        lock(lock::name("tpm", tcti.as_bytes()))?;
         Self::open(&tcti, outbox)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Class, KINDS, Report, call, listed, pin, tpm};
+use crate::error::{Class, KINDS, Report, call, listed, pin, piv, tpm};
 use crate::signer::Error;
 use crate::wire::Failure;
 use crate::wire::tpm::response_code;
@@ -49,9 +49,9 @@ pub(super) fn report(error: &Error) -> Report {
                 .cause(format!("tried {}", listed(&tried)))
                 .hint(format!("install {program} beside keyanchor"))
         }
-        Error::NoLibrary { program } => Report::new(Class::Local, error)
-            .cause(format!("{program} does not start for want of libtss2"))
-            .hint("install libtss2-esys-3.0.2-0 and libtss2-tctildr0 (Debian, Ubuntu), or tpm2-tss (Fedora, Arch)"),
+        Error::NoLibrary { program, library, packages, .. } => Report::new(Class::Local, error)
+            .cause(format!("{program} does not start for want of {library}"))
+            .hint(format!("install {packages}")),
         Error::System(source) => Report::new(Class::Local, error)
             .cause(crate::paths::reason(source))
             .hint("this computer is out of processes, files or memory, or keyanchor-pkcs11 is not executable"),
@@ -76,6 +76,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Ambiguous { what, candidates, .. } => Report::new(Class::Local, failure)
             .cause(listed(candidates))
             .hint(match what.as_str() {
+                "cards" => "add one of these to the URI after --key".to_owned(),
                 "modules" => "name the module with --pkcs11-lib".to_owned(),
                 "certificates" => "give the URI of one of them with --certificate".to_owned(),
                 _ => "give the URI of one of them with --key".to_owned(),
@@ -88,6 +89,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Key { key, reason } if key.starts_with("tpm:") => {
             Report::new(Class::Local, failure).cause(reason).hint(response_code::ANOTHER_KEY)
         }
+        Failure::Key { key, reason } if key.starts_with("piv:") => {
+            Report::new(Class::Local, failure).cause(reason).hint(piv::ANOTHER_SLOT)
+        }
         Failure::Key { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("look at the token's objects with its own tool, or with pkcs11-tool --list-objects --login"),
@@ -95,6 +99,15 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Module { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("give the path of a PKCS#11 module for this system with --pkcs11-lib"),
+        Failure::NoObject { what, wanted, present } if wanted.starts_with("piv:") => {
+            Report::new(Class::Local, failure)
+                .cause(if present.is_empty() {
+                    format!("no {what} is in any slot")
+                } else {
+                    format!("the card has {}", listed(present))
+                })
+                .hint(piv::ANOTHER_SLOT)
+        }
         Failure::NoObject { what, present, .. } => Report::new(Class::Local, failure)
             .cause(if present.is_empty() {
                 format!("no {what} can be seen on the token")
@@ -113,7 +126,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)
             .hint("reinstall keyanchor: all its programs must be of one version"),
-        _ => tpm::of_failure(failure).unwrap_or_else(|| pin::report(failure)),
+        _ => tpm::of_failure(failure)
+            .or_else(|| piv::of_failure(failure))
+            .unwrap_or_else(|| pin::report(failure)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::error::{Class, Report, call};
+use crate::error::{Class, Report, call, piv};
 use crate::wire::failure::{Holder, Origin, Tries};
 use crate::wire::{Awaited, Failure};
 
@@ -47,11 +47,11 @@ pub(super) fn report(failure: &Failure) -> Report {
         Failure::PinCancelled { of } => {
             report.hint(format!("run it again and type the {}, or give it with {}", of.word(), option(of)))
         }
-        Failure::PinLocked { sent: Some(origin), .. } => report
-            .cause(format!("the token said so when the PIN from {origin} was sent"))
-            .hint(call::UNBLOCK),
-        Failure::PinLocked { sent: None, .. } => {
-            report.cause("no PIN opens it any more").hint(call::UNBLOCK)
+        Failure::PinLocked { of, sent: Some(origin) } => report
+            .cause(format!("the {} said so when the PIN from {origin} was sent", of.device()))
+            .hint(unblock(of)),
+        Failure::PinLocked { of, sent: None } => {
+            report.cause("no PIN opens it any more").hint(unblock(of))
         }
         Failure::PinRefusedBefore { of, origin, refused } => {
             refused_before(report, of, origin, *refused)
@@ -64,16 +64,25 @@ pub(super) fn report(failure: &Failure) -> Report {
     }
 }
 
+/// How a locked one is made good.
+fn unblock(of: &Holder) -> &'static str {
+    match of {
+        Holder::Card(_) => piv::UNBLOCK,
+        Holder::Token(_) => call::UNBLOCK,
+        Holder::TpmKey(_) | Holder::TpmParent(_) => END_LOCK_OUT,
+    }
+}
+
 /// Where a file with it is named.
 fn option(of: &Holder) -> &'static str {
     match of {
         Holder::TpmParent(_) => "?parent-pin-source=/path/to/file after the key",
-        Holder::Token(_) | Holder::TpmKey(_) => "--pin-file",
+        Holder::Card(_) | Holder::Token(_) | Holder::TpmKey(_) => "--pin-file",
     }
 }
 
 fn wrong(report: Report, of: &Holder, origin: &Origin, tries: Tries) -> Report {
-    let (word, is_tpm) = (of.word(), !matches!(of, Holder::Token(_)));
+    let (word, is_tpm) = (of.word(), of.device() == "TPM");
     let left = match tries {
         Tries::Few => "few tries are left".to_owned(),
         Tries::Left(tries) => format!("{tries} tries are left"),
@@ -81,11 +90,10 @@ fn wrong(report: Report, of: &Holder, origin: &Origin, tries: Tries) -> Report {
         Tries::None => "it is locked now".to_owned(),
         Tries::One => "one try is left".to_owned(),
         Tries::Unknown if is_tpm => "the TPM does not count it".to_owned(),
-        Tries::Unknown => "the token does not say how many tries are left".to_owned(),
+        Tries::Unknown => format!("the {} does not say how many tries are left", of.device()),
     };
     let hint = match (tries, origin) {
-        (Tries::None, _) if is_tpm => END_LOCK_OUT.to_owned(),
-        (Tries::None, _) => call::UNBLOCK.to_owned(),
+        (Tries::None, _) => unblock(of).to_owned(),
         (Tries::Unknown, Origin::Pad | Origin::Typed) if is_tpm => {
             format!("look the {word} up before the next run")
         }
@@ -101,6 +109,7 @@ fn wrong(report: Report, of: &Holder, origin: &Origin, tries: Tries) -> Report {
 fn refused_before(report: Report, of: &Holder, origin: &Origin, refused: u64) -> Report {
     let (word, device) = (of.word(), of.device());
     let whose = match of {
+        Holder::Card(_) => "the card's PIN",
         Holder::Token(_) => "the token's PIN",
         Holder::TpmKey(_) | Holder::TpmParent(_) => "the password",
     };

@@ -1,11 +1,14 @@
 //! What a PIN opens: a token, or a key that wants it with its signature.
 
+use std::time::Duration;
+
 use crate::device::Device;
 use crate::key::public_key::Scheme;
-use crate::prompt::Pin;
 use crate::prompt::etiquette::{Door, PinState};
+use crate::prompt::{Notice, Pin, Prompt, bell};
 use crate::wire::Failure;
 use crate::wire::failure::Holder;
+use crate::wire::outbox::Outbox;
 
 /// A token that is logged in to.
 pub(super) struct Token<'d, D>(pub(super) &'d mut D);
@@ -16,13 +19,27 @@ pub(super) struct Signature<'d, D> {
     pub(super) scheme: Scheme,
     pub(super) message: &'d [u8],
     pub(super) last_try: bool,
+    pub(super) bell: Option<Bell<'d>>,
     pub(super) made: Vec<u8>,
+}
+
+/// What a person may have to be told while a signature is made, and after how long.
+pub(super) struct Bell<'d> {
+    pub(super) outbox: &'d Outbox,
+    pub(super) person: &'d (dyn Fn() -> Box<dyn Prompt> + Sync),
+    pub(super) notice: Notice<'d>,
+    pub(super) after: Duration,
 }
 
 impl<D: Device> Signature<'_, D> {
     /// Signs with the PIN that the device has already, or with none.
     pub(super) fn make(&mut self) -> Result<(), Failure> {
-        self.made = self.device.sign(self.scheme, self.message, self.last_try)?;
+        let device = &mut *self.device;
+        let mut sign = || device.sign(self.scheme, self.message, self.last_try);
+        self.made = match &self.bell {
+            None => sign(),
+            Some(bell) => bell::ring(bell.outbox, bell.person, &bell.notice, bell.after, sign),
+        }?;
         Ok(())
     }
 }

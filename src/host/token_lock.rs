@@ -11,7 +11,8 @@ use crate::wire::Failure;
 
 /// The lock of a device, held but for the times that somebody else is waited for.
 pub(super) struct TokenLock {
-    name: String,
+    /// `None` where nothing is used that others would notice.
+    name: Option<String>,
     /// The device, for messages.
     device: String,
     patience: Duration,
@@ -19,10 +20,15 @@ pub(super) struct TokenLock {
 }
 
 impl TokenLock {
-    /// Waits so long for the others.
-    pub(super) fn take(name: String, device: String, patience: Duration) -> Result<Self, Failure> {
-        let mut lock = Self { name, device, patience, held: None };
-        lock.take_again().map(|()| lock)
+    /// That of a device, not taken yet; the others will be waited for so long.
+    pub(super) fn of(device: String, patience: Duration) -> Self {
+        Self { name: None, device, patience, held: None }
+    }
+
+    /// Takes it.
+    pub(super) fn take(&mut self, name: String) -> Result<(), Failure> {
+        self.name = Some(name);
+        self.take_again()
     }
 
     /// Lets others use the token.
@@ -32,11 +38,9 @@ impl TokenLock {
 
     /// Takes it once more where it was given up.
     pub(super) fn take_again(&mut self) -> Result<(), Failure> {
-        if self.held.is_some() {
-            return Ok(());
-        }
+        let (Some(name), None) = (&self.name, &self.held) else { return Ok(()) };
         let deadline = Deadline::after(self.patience);
-        let lock = Lock::take(&self.name, &mut |pause| {
+        let lock = Lock::take(name, &mut |pause| {
             thread::sleep(pause.min(deadline.left()));
             !deadline.passed()
         });

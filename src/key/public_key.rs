@@ -50,7 +50,7 @@ enum Kind {
 }
 
 /// Why bytes are no public key of ours.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicKeyError {
     /// Not a SubjectPublicKeyInfo, an RSAPublicKey or a point.
     #[error("the public key is not well-formed")]
@@ -152,6 +152,15 @@ impl PublicKey {
         match self.kind {
             Kind::Ec(curve) => Some(curve),
             Kind::Rsa { .. } => None,
+        }
+    }
+
+    /// The length of an RSA key's modulus.
+    #[must_use]
+    pub fn rsa_bits(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Rsa { bits } => Some(bits),
+            Kind::Ec(_) => None,
         }
     }
 

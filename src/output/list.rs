@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use crate::output::print;
 
+mod piv;
 mod table;
 mod tpm;
 
+pub use piv::{Card, Slot};
 pub use tpm::{Lockout, Tpm, TpmKey, Wrapped};
 
 /// The version of the JSON document.
@@ -23,6 +25,8 @@ pub struct Listing {
     pub modules: Vec<Module>,
     /// The TPM that is here, if there is one.
     pub tpms: Vec<Tpm>,
+    /// YubiKeys and other PIV cards.
+    pub cards: Vec<Card>,
     /// The files after `--key`.
     pub key_files: Vec<KeyFile>,
     /// The files after `--certificate`.
@@ -245,10 +249,11 @@ impl Listing {
     pub fn new(
         modules: Vec<Module>,
         tpms: Vec<Tpm>,
+        cards: Vec<Card>,
         key_files: Vec<KeyFile>,
         certificate_files: Vec<CertificateFile>,
     ) -> Self {
-        Self { version: VERSION, modules, tpms, key_files, certificate_files }
+        Self { version: VERSION, modules, tpms, cards, key_files, certificate_files }
     }
 }
 

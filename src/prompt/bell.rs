@@ -9,7 +9,7 @@ use crate::prompt::{Notice, Prompt};
 use crate::wire::outbox::Outbox;
 use crate::wire::{self, Reply};
 
-/// How long nothing is said.
+/// How long nothing is said, where nothing else is known.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Does what may have to wait for a person, and tells them so if it does. The message is gone when it
@@ -18,12 +18,13 @@ pub fn ring<T>(
     outbox: &Outbox,
     person: &(dyn Fn() -> Box<dyn Prompt> + Sync),
     notice: &Notice<'_>,
+    after: Duration,
     work: impl FnOnce() -> T,
 ) -> T {
     thread::scope(|scope| {
         let (working, over) = mpsc::channel::<()>();
         let tell = move || {
-            if waits(&over, PATIENCE) {
+            if waits(&over, after) {
                 outbox.send(&Reply::Notice(wire::Notice::Waiting(notice.awaited())));
                 person().notify(notice, &mut |time| waits(&over, time));
                 // Whoever could not be told is waited for all the same.

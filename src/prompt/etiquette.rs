@@ -103,9 +103,15 @@ impl Etiquette {
     /// Who can be asked, and told what is waited for.
     #[must_use]
     pub fn person(&self) -> Box<dyn Prompt> {
+        self.way()()
+    }
+
+    /// The way to them, for a time when this is in use.
+    pub fn way(&self) -> impl Fn() -> Box<dyn Prompt> + Sync + use<> {
         let sources = self.configured.iter().chain(&self.withheld);
         let hidden: Vec<_> = sources.filter_map(Source::variable).map(str::to_owned).collect();
-        person::reach(self.rules.no_prompt, &hidden)
+        let no_prompt = self.rules.no_prompt;
+        move || person::reach(no_prompt, &hidden)
     }
 
     /// Whether one attempt may be made now, without any PIN.

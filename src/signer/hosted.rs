@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 
 use crate::certificate::Certificate;
 use crate::deadline::jitter;
+use crate::key::piv::PivRef;
 use crate::key::public_key::{PublicKey, Scheme};
 use crate::key::tpm::TpmRef;
 use crate::key::uri::{PinAttribute, Pkcs11Uri, pasteable};
 use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
+use crate::wire::piv::NoCard;
 use crate::wire::{
     Address, Bytes, Failure, FilePath, Named, PinRules, PinSource, Reply, Request, Select,
     Selected, Wanted,
 };
 
 pub mod list;
+pub mod piv;
 mod process;
 mod program;
 mod several;
@@ -44,6 +47,7 @@ pub struct HostedKey {
 
 /// What named a key.
 enum Place {
+    Piv(Arc<PivRef>),
     Pkcs11(Arc<Pkcs11Uri>),
     Tpm(Arc<TpmRef>),
 }
@@ -74,6 +78,19 @@ impl HostedKey {
         Self::at(Place::Pkcs11(Arc::clone(uri)), expected, settings)
     }
 
+    /// Finds the key in a slot of a card; `expected` stands in for a public half that the card does
+    /// not show.
+    ///
+    /// # Errors
+    /// When there is no such card or key, or it cannot be used.
+    pub fn open_piv(
+        key: &Arc<PivRef>,
+        expected: Option<&PublicKey>,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        Self::at(Place::Piv(Arc::clone(key)), expected, settings)
+    }
+
     /// Finds the key of a TPM.
     ///
     /// # Errors
@@ -100,6 +117,7 @@ impl Place {
         settings: &Settings,
     ) -> Result<(Host, Selected), Error> {
         match self {
+            Self::Piv(key) => piv::select(key, expected, settings),
             Self::Pkcs11(uri) => select(uri, expected, settings),
             Self::Tpm(key) => tpm::select(key, settings),
         }
@@ -107,6 +125,7 @@ impl Place {
 
     fn pin(&self) -> Option<&PinAttribute> {
         match self {
+            Self::Piv(key) => key.pin.as_ref(),
             Self::Pkcs11(uri) => uri.pin.as_ref(),
             Self::Tpm(key) => key.pin.as_ref(),
         }
@@ -217,7 +236,8 @@ fn ask<T: Send>(
         let answer = put(&mut host)?;
         Ok(Asked { host, answer })
     };
-    let asked = until_inserted(uri, settings, || match modules.as_slice() {
+    let token = || wanted(uri);
+    let asked = until_inserted(Program::Pkcs11, &token, settings, || match modules.as_slice() {
         [module] => patiently(settings, || first(module)),
         modules => several::choose(modules, several::ask_all(modules, &first), certain),
     })?;
@@ -255,7 +275,8 @@ fn patiently<T>(settings: &Settings, look: impl Fn() -> Result<T, Error>) -> Res
 
 /// Waits for a token that somebody will put in, as long as `--wait` says. That time does not count.
 fn until_inserted<T>(
-    uri: &Pkcs11Uri,
+    program: Program,
+    token: &dyn Fn() -> String,
     settings: &Settings,
     look: impl Fn() -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -266,7 +287,7 @@ fn until_inserted<T>(
         match look() {
             Err(error) if is_absence(&error) && start.elapsed() < settings.wait => {
                 if messenger.is_none() {
-                    messenger = Some(Messenger::ask_for(wanted(uri), settings)?);
+                    messenger = Some(Messenger::ask_for(token(), program, settings)?);
                 }
                 thread::sleep(jitter(200, 300));
                 settings.deadline.put_off(asked.elapsed());
@@ -277,7 +298,13 @@ fn until_inserted<T>(
 }
 
 fn is_absence(error: &Error) -> bool {
-    matches!(error, Error::Device(Failure::NoToken { .. } | Failure::Removed { .. }))
+    match error {
+        Error::Device(Failure::NoToken { .. } | Failure::Removed { .. }) => true,
+        Error::Device(Failure::NoCard { trouble, .. }) => {
+            matches!(trouble, NoCard::Absent | NoCard::NoReader)
+        }
+        _ => false,
+    }
 }
 
 /// How the token that is wanted is called.

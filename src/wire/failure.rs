@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::piv;
+
 /// A request that failed.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
@@ -35,6 +37,22 @@ pub enum Failure {
         subject: String,
         /// What the code means, for a person.
         meaning: String,
+    },
+    /// Another program has the card for itself.
+    #[error("{card} is in use by another program")]
+    CardInUse {
+        /// The card, by the name of its reader where no more is known.
+        card: String,
+        /// Who it probably is: `scdaemon (process 4242)`.
+        by: Vec<String>,
+    },
+    /// Another program takes the PIN's effect away again and again, or uses up tries.
+    #[error("another program interferes with {card}")]
+    Disturbed {
+        /// The card.
+        card: String,
+        /// What it does.
+        reason: String,
     },
     /// The key cannot do what it is asked to.
     #[error("the key {key} cannot be used")]
@@ -68,6 +86,16 @@ pub enum Failure {
         /// What the loader said.
         reason: String,
     },
+    /// There is no card to be used.
+    #[error("{}", no_card(.wanted, *.trouble))]
+    NoCard {
+        /// What was looked for: `YubiKey with serial 12345678`.
+        wanted: String,
+        /// What the trouble is.
+        trouble: piv::NoCard,
+        /// The cards that are there, and the readers without one; or what the system said.
+        present: Vec<String>,
+    },
     /// Nothing on the token fits.
     #[error("no {what} fits {wanted}")]
     NoObject {
@@ -93,6 +121,14 @@ pub enum Failure {
         of: Holder,
         /// Whether anybody may be asked at all.
         prompts: bool,
+    },
+    /// Nobody touched it.
+    #[error("{of} was not touched")]
+    NoTouch {
+        /// The card.
+        of: Holder,
+        /// After how many milliseconds it gave up.
+        after: u64,
     },
     /// There is no TPM to be used.
     #[error("the TPM at {tcti} cannot be used")]
@@ -215,9 +251,20 @@ pub enum Failure {
     Protocol,
 }
 
+fn no_card(wanted: &str, trouble: piv::NoCard) -> String {
+    match trouble {
+        piv::NoCard::Absent => format!("no {wanted} is there"),
+        piv::NoCard::NotPermitted => "the smart card reader cannot be used".to_owned(),
+        piv::NoCard::NoReader => format!("no {wanted} is there, and no smart card reader"),
+        piv::NoCard::NoService => "the smart card service is not running".to_owned(),
+    }
+}
+
 /// What a PIN or a password is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Holder {
+    /// A PIV card, by its name: `YubiKey 12345678`.
+    Card(String),
     /// A PKCS#11 token, by its label.
     Token(String),
     /// A key in a TPM, by its handle or the path of its file.
@@ -231,7 +278,7 @@ impl Holder {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Token(_) => "PIN",
+            Self::Card(_) | Self::Token(_) => "PIN",
             Self::TpmKey(_) | Self::TpmParent(_) => "password",
         }
     }
@@ -240,6 +287,7 @@ impl Holder {
     #[must_use]
     pub fn device(&self) -> &'static str {
         match self {
+            Self::Card(_) => "card",
             Self::Token(_) => "token",
             Self::TpmKey(_) | Self::TpmParent(_) => "TPM",
         }
@@ -249,6 +297,7 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Card(name) => f.write_str(name),
             Self::Token(label) => write!(f, "token '{label}'"),
             Self::TpmKey(name) => write!(f, "TPM key {name}"),
             Self::TpmParent(name) => write!(f, "TPM parent {name}"),

@@ -29,6 +29,7 @@ mod network;
 mod objects;
 mod parsers;
 mod pins;
+mod piv;
 mod prompts;
 mod reach;
 mod sdks;

@@ -468,7 +468,7 @@ pub fn reference(data: &[u8]) {
         let shown = reference.to_string();
         match reference {
             KeyRef::File(path) => assert_eq!((path.as_path(), &*shown), (Path::new(text), text)),
-            KeyRef::Pkcs11(_) | KeyRef::Tpm(_) => {
+            KeyRef::Piv(_) | KeyRef::Pkcs11(_) | KeyRef::Tpm(_) => {
                 let again = shown.parse::<KeyRef>().map(|again| again.to_string());
                 assert!(shown.len() > 4096 || again.is_ok_and(|again| again == shown));
             }

@@ -11,6 +11,7 @@ mod grants;
 mod kryoptic;
 mod mistakes;
 mod pinentry;
+mod piv;
 mod pki;
 mod policy;
 mod softhsm;

@@ -115,7 +115,7 @@ pub(super) fn problem(error: &Error) -> Problem {
     told("failed", &error.report())
 }
 
-fn unread(failure: &Failure) -> Problem {
+pub(super) fn unread(failure: &Failure) -> Problem {
     told("failed", &Report::of_failure(failure))
 }
 
@@ -137,7 +137,7 @@ fn told(kind: &'static str, report: &Report) -> Problem {
 fn kind(error: &signer::Error) -> &'static str {
     match error {
         signer::Error::Crashed { .. } => "crashed",
-        signer::Error::Device(Failure::Busy { .. }) => "busy",
+        signer::Error::Device(Failure::Busy { .. } | Failure::CardInUse { .. }) => "busy",
         signer::Error::Device(Failure::Module { .. }) => "unusable",
         signer::Error::Hung { .. } => "hung",
         signer::Error::Module { .. } => "unsafe",

@@ -11,7 +11,7 @@ use tss_esapi::structures::{
     SignatureScheme,
 };
 
-use crate::device::signature::{EcdsaSignature, digest_info};
+use crate::device::signature::{EcdsaSignature, left_padded, pkcs1_block};
 use crate::key::PublicKey;
 use crate::key::public_key::{PublicKeyError, Scheme};
 
@@ -82,7 +82,7 @@ impl Facts {
         let hash = Sha256::digest(message);
         match (self.way, scheme) {
             (Way::Decrypt(length), Scheme::RsaPkcs1Sha256) => {
-                PublicKeyRsa::try_from(padded(message, length)?).ok().map(Input::Block)
+                PublicKeyRsa::try_from(pkcs1_block(message, length)?).ok().map(Input::Block)
             }
             (Way::Rsassa, Scheme::RsaPkcs1Sha256) => {
                 let hash_scheme = HashScheme::new(HashingAlgorithm::Sha256);
@@ -187,18 +187,6 @@ fn stretched(hash: &[u8], length: usize, field: usize) -> Vec<u8> {
     out
 }
 
-/// EMSA-PKCS1-v1_5 over SHA-256 (RFC 8017 §9.2): `00 01 ff … ff 00` and a DigestInfo.
-fn padded(message: &[u8], length: usize) -> Option<Vec<u8>> {
-    let info = digest_info(message);
-    let fill = length.checked_sub(info.len() + 3).filter(|fill| *fill >= 8)?;
-    Some([&[0, 1], &vec![0xff; fill][..], &[0], &info].concat())
-}
-
-fn left_padded(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
-    let zeros = length.checked_sub(bytes.len())?;
-    Some([&vec![0; zeros], bytes].concat())
-}
-
 /// The length of a hash; `None` for what is rarely a TPM's.
 fn length(algorithm: HashingAlgorithm) -> Option<usize> {
     match algorithm {
@@ -231,13 +219,5 @@ mod tests {
         assert_eq!(stretched(&hash, 48, 32), [&hash[..], &[0; 16]].concat());
         assert_eq!(stretched(&hash, 64, 48), [&[0; 16][..], &hash, &[0; 16]].concat());
         assert_eq!(stretched(&hash, 64, 66), [&[0; 32][..], &hash].concat());
-    }
-
-    #[test]
-    fn a_block_is_as_long_as_the_modulus() {
-        let block = padded(b"message", 256).expect("block");
-        assert_eq!((block.len(), &block[..3]), (256, &[0, 1, 0xff][..]));
-        assert_eq!((block[204], &block[205..209]), (0, &[0x30, 0x31, 0x30, 0x0d][..]));
-        assert_eq!(padded(b"message", 61), None);
     }
 }

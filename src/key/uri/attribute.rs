@@ -1,5 +1,6 @@
 //! One attribute of a PKCS#11 URI: which characters it may hold, and what its value means
-//! (RFC 7512 §2.3 and §2.4). Those of `tpm:` are split and encoded in the same way.
+//! (RFC 7512 §2.3 and §2.4). Those of `tpm:` and `piv:` are split and encoded in
+//! the same way.
 
 use std::path::PathBuf;
 
@@ -108,7 +109,7 @@ pub(in crate::key) fn version(value: &str) -> Result<(u8, u8), UriError> {
 }
 
 /// Digits only: Rust's own parser would take a sign too.
-fn decimal<N: std::str::FromStr>(digits: &str) -> Option<N> {
+pub(in crate::key) fn decimal<N: std::str::FromStr>(digits: &str) -> Option<N> {
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }

@@ -11,6 +11,7 @@ use crate::output::page::{Page, Tone, WIDTH, folded, shown};
 const LABEL: usize = 32;
 const SUBJECT: usize = 70;
 
+mod piv;
 mod tpm;
 
 use tpm::guarded;
@@ -25,6 +26,9 @@ pub(super) fn of(listing: &Listing, colour: bool) -> String {
     for tpm in &listing.tpms {
         table.tpm(tpm);
     }
+    for card in &listing.cards {
+        table.card(card);
+    }
     if !listing.key_files.is_empty() {
         table.files(&listing.key_files);
     }
@@ -32,7 +36,7 @@ pub(super) fn of(listing: &Listing, colour: bool) -> String {
         table.certificate_files(&listing.certificate_files);
     }
     let answered = listing.modules.iter().any(|module| module.problem.is_none());
-    let keys = listing.tpms.iter().any(|tpm| !tpm.keys.is_empty());
+    let keys = listing.tpms.iter().any(|tpm| !tpm.keys.is_empty()) || !listing.cards.is_empty();
     if answered && !keys && listing.modules.iter().all(|module| module.tokens.is_empty()) {
         table.0.gap();
         table.0.line(0, "no token is in sight: insert one, or name its module with --pkcs11-lib");

@@ -76,9 +76,13 @@ impl Drop for Standby {
 pub(super) struct Messenger(Standby);
 
 impl Messenger {
-    pub(super) fn ask_for(token: String, settings: &Settings) -> Result<Self, Error> {
+    pub(super) fn ask_for(
+        token: String,
+        program: Program,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
         let pin = settings.pin.clone().withholding();
-        let mut standby = Standby::start(Program::Pkcs11, settings)?;
+        let mut standby = Standby::start(program, settings)?;
         let stdin = standby.0.as_mut().and_then(|child| child.stdin.as_mut());
         let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert { token, pin }));
         // One that has died tells nobody, and the token is waited for all the same.

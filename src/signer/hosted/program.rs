@@ -13,12 +13,14 @@ const QUIET: (&str, &str) = ("TSS2_LOG", "all+NONE");
 #[derive(Clone, Copy)]
 pub(super) enum Program {
     Pkcs11,
+    Piv,
     Tpm,
 }
 
 impl Program {
     pub(super) fn of(device: &Address) -> Self {
         match device {
+            Address::Piv(_) => Self::Piv,
             Address::Pkcs11 { .. } => Self::Pkcs11,
             Address::Tpm { .. } => Self::Tpm,
         }
@@ -27,6 +29,7 @@ impl Program {
     fn name(self) -> &'static str {
         match self {
             Self::Pkcs11 => "keyanchor-pkcs11",
+            Self::Piv => "keyanchor-piv",
             Self::Tpm => "keyanchor-tpm",
         }
     }
@@ -57,9 +60,21 @@ impl Program {
     /// It ended before it had opened anything. The loader ends a program with status 127 that needs a
     /// library which is not there.
     pub(super) fn unfit(self, how: &str) -> Error {
+        let program = self.name();
         match self {
-            Self::Tpm if how.contains("127") => Error::NoLibrary { program: self.name() },
-            _ => Error::Unfit { reason: format!("{} {how} at its start", self.name()) },
+            Self::Piv if how.contains("127") => Error::NoLibrary {
+                what: "smart card",
+                program,
+                library: "libpcsclite",
+                packages: "libpcsclite1 and pcscd (Debian, Ubuntu), pcsc-lite (Fedora), or pcsclite and ccid (Arch)",
+            },
+            Self::Tpm if how.contains("127") => Error::NoLibrary {
+                what: "TPM",
+                program,
+                library: "libtss2",
+                packages: "libtss2-esys-3.0.2-0 and libtss2-tctildr0 (Debian, Ubuntu), or tpm2-tss (Fedora, Arch)",
+            },
+            _ => Error::Unfit { reason: format!("{program} {how} at its start") },
         }
     }
 }

@@ -1,0 +1,219 @@
+//! A card in a slot of a pcscd's reader: pulled, inserted, touched and disturbed as a test says, and asked what has
+//! become of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use super::log::{Log, Mark};
+use super::pcscd::{self, Pcscd};
+use super::process::Process;
+use super::readers;
+use super::state::State;
+use super::wait;
+use super::yubikey::{Management, PlainCard, Touch, YubiKey};
+use crate::cargo::Build;
+use crate::files::read;
+use crate::pki::Pki;
+
+/// The virtual YubiKey, and a program that provisions real ones.
+const YUBIKEY: Build = Build {
+    source: "card",
+    name: "card",
+    options: &["--bin", "virtual-yubikey", "--bin", "piv-provision"],
+    products: &["virtual-yubikey", "piv-provision"],
+};
+/// A build of its own: it takes minutes, and few tests need it.
+const PLAIN: Build = Build {
+    source: "card",
+    name: "plain-card",
+    options: &["--bin", "plain-piv-card", "--features", "plain"],
+    products: &["plain-piv-card"],
+};
+
+/// One card, with its keys gone for good when dropped. It is in its slot from the start.
+#[derive(Debug)]
+pub struct Card {
+    process: Process,
+    reader: String,
+    /// Of its pcscd.
+    socket: PathBuf,
+    directory: TempDir,
+    pki: Pki,
+    pub(super) serial: u32,
+    pub(super) management: Management,
+}
+
+impl YubiKey {
+    /// Puts such a card into its slot, and gives it its PIN and PUK.
+    ///
+    /// # Panics
+    /// When the program cannot be built, or there is a card in that slot.
+    pub fn insert(&self, pcscd: &Pcscd) -> Card {
+        let directory = fresh_directory(pcscd);
+        let mut program = pcscd.card(&built().join("virtual-yubikey"), self.slot);
+        program.args(self.arguments()).arg("--root").arg(attestation_root(directory.path()));
+        let mut card = Card::start(pcscd, self.slot, directory, program);
+        (card.serial, card.management) = (self.serial, self.management());
+        card.change_pin(Self::FACTORY_PIN, self.pin);
+        card.change_puk(Self::FACTORY_PUK, self.puk);
+        card
+    }
+}
+
+impl PlainCard {
+    /// Puts such a card into its slot, and gives it its PIN.
+    ///
+    /// # Panics
+    /// When the program cannot be built, or there is a card in that slot.
+    pub fn insert(&self, pcscd: &Pcscd) -> Card {
+        let program = pcscd.card(&PLAIN.directory().join("plain-piv-card"), self.slot);
+        let card = Card::start(pcscd, self.slot, fresh_directory(pcscd), program);
+        card.change_pin(YubiKey::FACTORY_PIN, self.pin);
+        card
+    }
+}
+
+impl Card {
+    fn start(pcscd: &Pcscd, slot: u8, directory: TempDir, mut program: Command) -> Self {
+        let card = Self {
+            process: Process::start(program.arg("--log").arg(directory.path().join("log"))),
+            reader: pcscd.slot(slot),
+            socket: pcscd.socket(),
+            directory,
+            pki: pcscd.pki(),
+            serial: 0,
+            management: Management::TripleDes,
+        };
+        card.await_insertion();
+        card
+    }
+
+    /// A directory with all of its files.
+    pub fn dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The name of the slot it is in, which PC/SC calls a reader.
+    pub fn reader(&self) -> &str {
+        &self.reader
+    }
+
+    /// The root of the attestations of a YubiKey, a PEM certificate: another one for each card.
+    pub fn attestation_root(&self) -> PathBuf {
+        attestation_root(self.dir())
+    }
+
+    /// The process id, for what no method here does.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The PKI that issues the certificates of its keys; cards of one pcscd have the same.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
+    /// Pulls it; PC/SC has seen it when this returns. Keys and counters stay.
+    pub fn remove(&self) {
+        self.process.order("remove");
+        self.await_removal();
+    }
+
+    /// Inserts it; PC/SC has seen it when this returns.
+    pub fn insert(&self) {
+        self.process.order("insert");
+        self.await_insertion();
+    }
+
+    /// Waits until PC/SC has seen that it was pulled, by a fault for example.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub fn await_removal(&self) {
+        wait::until("the card is out", || !self.is_in());
+    }
+
+    /// Waits until PC/SC has seen that it is in: it comes back by itself after a fault that says so, and when pcscd
+    /// was started again.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn await_insertion(&self) {
+        wait::until("the card is in", || self.is_in());
+    }
+
+    /// Whether PC/SC says that it is in, and how it answers to a reset.
+    pub fn is_in(&self) -> bool {
+        let readers = readers::ask(&self.socket).unwrap_or_default();
+        let own = readers.into_iter().find(|reader| reader.name == self.reader);
+        own.and_then(|reader| reader.card).is_some_and(|atr| !atr.is_empty())
+    }
+
+    /// What the person does about touches from now on, one that is awaited included.
+    pub fn touch(&self, touch: Touch) {
+        self.process.order(&format!("touch {}", touch.word()));
+    }
+
+    /// Adds a line to the fault script, such as `VERIFY 1 sw 6F00`; calls are counted from now on.
+    ///
+    /// # Panics
+    /// When the line makes no sense.
+    pub fn script(&self, line: &str) {
+        self.process.order(&format!("script {line}"));
+    }
+
+    /// Takes all lines of the fault script away.
+    pub fn clear(&self) {
+        self.process.order("clear");
+    }
+
+    /// How it stands, by its own account.
+    pub fn state(&self) -> State {
+        State::parse(&self.process.order("state"))
+    }
+
+    /// All that has happened to it.
+    pub fn log(&self) -> Log {
+        self.log_since(Mark(0))
+    }
+
+    /// What has happened to it since a mark.
+    pub fn log_since(&self, mark: Mark) -> Log {
+        Log::parse(&read(&self.dir().join("log")), mark)
+    }
+
+    /// The present end of its log.
+    pub fn mark(&self) -> Mark {
+        Mark(self.log().0.len())
+    }
+
+    /// A client of PC/SC that finds this card's pcscd.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.envs(pcscd::environment(&self.socket));
+        command
+    }
+
+    /// Where the program is that does what yubico-piv-tool cannot.
+    pub(super) fn provisioner() -> PathBuf {
+        built().join("piv-provision")
+    }
+}
+
+/// The same for all cards of this process, whatever changes meanwhile.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| YUBIKEY.directory())
+}
+
+fn fresh_directory(pcscd: &Pcscd) -> TempDir {
+    let directory = tempfile::Builder::new().prefix("card-").tempdir_in(pcscd.dir());
+    directory.expect("the target directory is writable")
+}
+
+fn attestation_root(directory: &Path) -> PathBuf {
+    directory.join("attestation-root.pem")
+}
