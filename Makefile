@@ -45,7 +45,7 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo deny --locked --offline --log-level error check bans licenses sources
 
 sizes: build ## what the programs weigh, and what they are linked with
-	@for program in keyanchor keyanchor-pkcs11 keyanchor-tpm; do \
+	@for program in keyanchor keyanchor-pkcs11 keyanchor-tpm keyanchor-piv; do \
 		printf '%-18s %9d bytes\n' $$program $$(stat -c %s $(RELEASE)/$$program); \
 		readelf -d $(RELEASE)/$$program | sed -n 's/.*NEEDED.*\[\(.*\)\]/    needs \1/p'; \
 	done

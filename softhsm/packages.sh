@@ -9,14 +9,17 @@ packages=(
     faketime          # clocks that are wrong
     gdb               # the memory of a process, to look for PINs in it
     gnutls-bin        # p11tool
+    iproute2          # a network of its own for each pcscd
     libclang-dev      # bindgen reads OpenSSL's headers, for kryoptic
     libnss3-tools     # certutil, and NSS's module with it
+    libpcsclite-dev   # what clients of smart cards are linked with
     libsqlite3-dev    # where kryoptic keeps its objects
     libssl-dev        # what kryoptic calculates with
     libtss2-dev       # what the TPM's device host is linked with
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
+    pcscd             # smart cards
     pinentry-curses   # asks on a terminal, in a window of letters
     pinentry-tty      # asks on a terminal that it is told
     pkg-config        # finds both of kryoptic's libraries
@@ -27,7 +30,10 @@ packages=(
     swtpm-tools       # swtpm_ioctl, its switch
     tpm2-openssl      # keys in a TPM for OpenSSL
     tpm2-tools
-    util-linux        # prlimit, setpriv, setsid, unshare
+    util-linux        # nsenter, prlimit, setpriv, setsid, unshare
+    vsmartcard-vpcd   # a reader for cards that are programs
+    ykcs11            # Yubico's PKCS#11 module
+    yubico-piv-tool   # fills YubiKeys, and asks them
 )
 
 interop=(

@@ -17,6 +17,8 @@ const LATEST: Duration = Duration::from_secs(57);
 pub struct Deadline {
     start: Instant,
     end: Arc<Mutex<Instant>>,
+    /// How long a person may take.
+    person: Duration,
 }
 
 impl Deadline {
@@ -24,7 +26,19 @@ impl Deadline {
     #[must_use]
     pub fn after(time: Duration) -> Self {
         let start = Instant::now();
-        Self { start, end: Arc::new(Mutex::new(start + time)) }
+        Self { start, end: Arc::new(Mutex::new(start + time)), person: PERSON }
+    }
+
+    /// The same with less time for a person.
+    #[must_use]
+    pub fn with_a_person(self, person: Duration) -> Self {
+        Self { person: person.min(PERSON), ..self }
+    }
+
+    /// How long a person may take.
+    #[must_use]
+    pub fn person(&self) -> Duration {
+        self.person
     }
 
     /// The time left; zero once it has passed.
@@ -39,11 +53,12 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// The time left for a person to answer: [`PERSON`] from the start, however often they are
-    /// asked, or what is left of a longer run.
+    /// The time left for a person to answer: theirs from the start, however often they are asked, or
+    /// what is left of a longer run where they have not been given less.
     #[must_use]
     pub fn left_for_a_person(&self) -> Duration {
-        let end = self.end().max(self.start + PERSON);
+        let theirs = self.start + self.person;
+        let end = if self.person < PERSON { theirs } else { self.end().max(theirs) };
         end.saturating_duration_since(Instant::now())
     }
 
@@ -90,6 +105,14 @@ mod tests {
         assert!(run.left_for_a_person() <= PERSON);
         run.forgive(Duration::from_secs(10));
         assert!(run.left_for_a_person() <= PERSON);
+    }
+
+    #[test]
+    fn a_person_may_be_given_less_time() {
+        let run = Deadline::after(Duration::from_secs(15)).with_a_person(Duration::from_secs(3));
+        assert!(run.left_for_a_person() <= Duration::from_secs(3), "the run's time is not theirs");
+        let run = run.with_a_person(Duration::from_secs(90));
+        assert_eq!(run.person(), PERSON, "never more");
     }
 
     #[test]

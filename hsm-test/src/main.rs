@@ -212,6 +212,7 @@ fn stay(arguments: &Stay, exports: &str, ends: &SigSet) -> ExitCode {
     if let Some(ready) = &arguments.ready_file {
         write(ready, exports);
     }
+    say(&format!("\nuntil Ctrl-C, or kill {}", std::process::id()));
     ends.wait().expect("signals can be waited for");
     ExitCode::SUCCESS
 }

@@ -13,6 +13,7 @@ pub use pcscd::Pcscd;
 pub use people::Desk;
 pub use readers::{Reader, Sharing};
 pub use state::State;
+pub use wait::until;
 pub use yubikey::{Management, PlainCard, Touch, YubiKey};
 
 mod card;

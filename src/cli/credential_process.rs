@@ -28,7 +28,8 @@ hold the whole chain; without --key, --certificate says where the key is too.
 The module of Firefox and NSS reads where its database is from C_Initialize:
   --pkcs11-lib libsoftokn3.so --pkcs11-init-args \"configdir='sql:/home/me/nssdb' flags=readOnly\"
 
-A key in a TPM is --key tpm:handle=0x81000101, or a file with a TSS2 PRIVATE KEY (docs/tpm.md).
+A key in a TPM is --key tpm:handle=0x81000101, or a file with a TSS2 PRIVATE KEY (docs/tpm.md). One
+in a YubiKey is --key \"piv:slot=9a;serial=12345678\", and needs no PKCS#11 module (docs/piv.md).
 
 A PIN comes from one of the --pin options, else from the URI, else from KEYANCHOR_PIN_FILE, else
 from you: on the terminal, or without one in a pinentry or an askpass program. docs/pins.md has the
@@ -36,7 +37,7 @@ details.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN), KEYANCHOR_PINENTRY (a dialog
 to use always), SSH_ASKPASS, SSH_ASKPASS_REQUIRE, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
-KEYANCHOR_TCTI, TPM_DEVICE (which TPM), AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT,
+KEYANCHOR_TCTI, TPM_DEVICE (which TPM), PCSCLITE_CSOCK_NAME (where pcscd is), AWS_CA_BUNDLE, AWS_USE_FIPS_ENDPOINT,
 AWS_USE_DUALSTACK_ENDPOINT, AWS_ENDPOINT_URL_ROLESANYWHERE, AWS_ENDPOINT_URL,
 AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
 

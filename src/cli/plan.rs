@@ -66,7 +66,9 @@ impl Files {
 
 impl Plan {
     pub(super) fn of(options: Options) -> Result<Self, Error> {
+        let person = value::duration("--answer-timeout", &options.answer_timeout)?;
         let deadline = Deadline::after(value::duration("--timeout", &options.timeout)?);
+        let deadline = deadline.with_a_person(person);
         let session = session(&options)?;
         let endpoint = endpoint(&options, &session.region)?;
         let (key, certificate) = references(&options)?;

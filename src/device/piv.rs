@@ -20,7 +20,7 @@ mod connected;
 mod find;
 mod holder;
 mod identity;
-mod key;
+pub mod key;
 mod link;
 mod list;
 mod sign;
@@ -197,9 +197,7 @@ impl Device {
         let (slot, key) = (*slot, uri.clone());
         let object = self.card()?.with(|card| card.object(slot.certificate_object()))?;
         let certificate = object.map(|object| key::certificate(&object)).transpose();
-        let unreadable = |reason| format!("the certificate in its slot cannot be read: {reason}");
-        let certificate =
-            certificate.map_err(|reason| Failure::Key { key, reason: unreadable(reason) })?;
+        let certificate = certificate.map_err(|reason| Failure::SlotCertificate { key, reason })?;
         Ok(certificate.map(|certificate| certificate.der().to_vec()))
     }
 

@@ -19,6 +19,11 @@ pub(super) fn report(error: &Error) -> Report {
                 .cause("its device host was ended")
                 .hint(response_code::CONNECTION)
         }
+        Error::Hung { device, .. } if ["YubiKey", "PIV card"].iter().any(|is| device.starts_with(is)) => {
+            Report::new(Class::Deadline, error)
+                .cause("its device host was ended")
+                .hint(piv::PULL_IT)
+        }
         Error::Hung { .. } => Report::new(Class::Deadline, error)
             .cause("its device host was ended")
             .hint("check the token and the service that the module talks to"),
@@ -90,7 +95,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
             Report::new(Class::Local, failure).cause(reason).hint(response_code::ANOTHER_KEY)
         }
         Failure::Key { key, reason } if key.starts_with("piv:") => {
-            Report::new(Class::Local, failure).cause(reason).hint(piv::ANOTHER_SLOT)
+            Report::new(Class::Local, failure).cause(reason).hint(piv::ANOTHER_KEY)
         }
         Failure::Key { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)

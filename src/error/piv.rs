@@ -8,20 +8,32 @@ use crate::wire::piv::NoCard;
 pub(super) const UNBLOCK: &str =
     "unblock it with the PUK: yubico-piv-tool -a unblock-pin, or ykman piv access unblock-pin";
 
-/// What to do where a slot has no key, or one that cannot be used.
+/// What to do where a slot has no key.
 pub(super) const ANOTHER_SLOT: &str =
     "keyanchor list shows the slots with keys, and the URI of each";
+
+/// What to do where it has one that cannot be used.
+pub(super) const ANOTHER_KEY: &str = "name a slot with an RSA key from 2048 bits, or one on P-256 or P-384; keyanchor list shows them";
+
+/// What helps a card or a daemon that hangs.
+pub(super) const PULL_IT: &str = "pull the card out and put it in again, or restart pcscd";
 
 /// `None` for what is not a card's alone.
 pub(super) fn of_failure(failure: &Failure) -> Option<Report> {
     Some(match failure {
         Failure::CardInUse { by, .. } => in_use(Report::new(Class::Deadline, failure), by),
+        Failure::CardSilent { .. } => Report::new(Class::Deadline, failure)
+            .cause("it was asked, and nothing came back in time")
+            .hint(PULL_IT),
         Failure::Disturbed { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("end the program that uses the card at the same time, and run it again"),
         Failure::NoCard { trouble, present, .. } => {
             no_card(Report::new(Class::Local, failure), *trouble, present)
         }
+        Failure::SlotCertificate { reason, .. } => Report::new(Class::Local, failure)
+            .cause(reason)
+            .hint("write it anew (yubico-piv-tool -a import-certificate), or give it with --certificate"),
         Failure::NoTouch { after, .. } => Report::new(Class::Deadline, failure)
             .cause(format!("it gave up after {}, and made no signature", time(*after)))
             .hint("run it again, and touch it when its light blinks"),
@@ -51,7 +63,7 @@ fn no_card(report: Report, trouble: NoCard, present: &[String]) -> Report {
             .cause("no reader of that name is there")
             .hint("keyanchor list shows the readers that have a card"),
         NoCard::Absent => report
-            .cause(format!("there is {}", listed(present)))
+            .cause(listed(present))
             .hint("insert the right one, or correct the URI; --wait waits for it"),
         NoCard::NotPermitted => report
             .cause(listed(present))

@@ -38,6 +38,12 @@ pub enum Failure {
         /// What the code means, for a person.
         meaning: String,
     },
+    /// A card that was asked does not answer.
+    #[error("{card} does not answer")]
+    CardSilent {
+        /// The card, by the name of its reader.
+        card: String,
+    },
     /// Another program has the card for itself.
     #[error("{card} is in use by another program")]
     CardInUse {
@@ -84,6 +90,14 @@ pub enum Failure {
         /// The module.
         module: String,
         /// What the loader said.
+        reason: String,
+    },
+    /// The certificate beside a key in a card is none.
+    #[error("the certificate beside {key} cannot be read")]
+    SlotCertificate {
+        /// The key, as a URI.
+        key: String,
+        /// Why not.
         reason: String,
     },
     /// There is no card to be used.

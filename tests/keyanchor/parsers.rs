@@ -7,11 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use keyanchor::device::piv::key;
 use keyanchor::exchange::arn::{Arn, Resource};
 use keyanchor::exchange::endpoint::Endpoint;
 use keyanchor::exchange::roles_anywhere::answer;
 use keyanchor::identity::files;
 use keyanchor::key::KeyRef;
+use keyanchor::key::piv::PivRef;
 use keyanchor::key::tpm::TpmRef;
 use keyanchor::key::tss2::Tss2Key;
 use keyanchor::key::uri::Pkcs11Uri;
@@ -150,6 +152,16 @@ fn damaged_words_of_a_pinentry_are_read_or_refused() {
 }
 
 #[test]
+fn damaged_answers_of_a_card_are_read_or_refused() {
+    damage("piv_card", 5000);
+}
+
+#[test]
+fn damaged_references_to_a_card_are_read_or_refused() {
+    damage("piv_reference", 10_000);
+}
+
+#[test]
 fn damaged_uris_are_read_or_refused() {
     damage("pkcs11_uri", 10_000);
 }
@@ -215,6 +227,10 @@ fn most_seeds_are_well_formed() {
     assert!(accepted("pkcs11_uri", &|seed| text(seed).parse::<Pkcs11Uri>().is_ok()) >= 9);
     assert!(accepted("reference", &|seed| text(seed).parse::<KeyRef>().is_ok()) >= 5);
     assert!(accepted("tpm_reference", &|seed| text(seed).parse::<TpmRef>().is_ok()) >= 8);
+    assert!(accepted("piv_reference", &|seed| text(seed).parse::<PivRef>().is_ok()) >= 5);
+    let is_metadata = |seed: &[u8]| matches!(key::Key::from_metadata(seed).public, Some(Ok(_)));
+    assert!(accepted("piv_card", &is_metadata) >= 3);
+    assert!(accepted("piv_card", &|seed| key::certificate(seed).is_ok()) >= 2);
     let is_tpm_key = |seed: &[u8]| Tss2Key::from_file(seed).is_ok();
     assert!(accepted("tss2", &is_tpm_key) >= 8);
     assert!(accepted("frames_host", &|seed| understood::<Reply>(seed).len() > 1) >= 4);

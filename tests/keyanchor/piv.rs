@@ -11,7 +11,14 @@ use tempfile::TempDir;
 use crate::golden::compare;
 use crate::lab::{Ended, run};
 
+mod calls;
+mod faults;
 mod journeys;
+mod lockout;
+mod nowhere;
+mod prompts;
+mod refused;
+mod sharing;
 
 /// A pcscd with a YubiKey, a server that trusts its keys, and a folder for the rest.
 pub(crate) struct PivLab {
@@ -91,4 +98,16 @@ impl PivLab {
         let text = folder(text, self.folder.path(), "[dir]");
         text.replace(&self.server.url().replace("https://", ""), "[server]")
     }
+}
+
+/// The device host that a run has started.
+fn child_of(process: u32) -> u32 {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let children = std::fs::read_to_string(path).expect("it runs");
+    children.split_whitespace().next().and_then(|child| child.parse().ok()).expect("a host")
+}
+
+fn kill(signal: &str, process: u32) {
+    let sent = Command::new("kill").args(["-s", signal, &process.to_string()]).status();
+    assert!(sent.expect("kill").success());
 }

@@ -1,26 +1,13 @@
 //! A card: an applet, behind command chaining, GET RESPONSE, the fault script and the log.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::apdu::Command;
 use crate::applet::Applet;
-use crate::hand::{Hand, Touched};
-use crate::log::Log;
-use crate::script::{Action, Script};
+use crate::bench::Bench;
+use crate::script::Action;
 use crate::status::{Response, Status};
-
-/// What the outside has to do with a card while it works.
-pub struct Bench {
-    /// Inserts, pulls and touches it.
-    pub hand: Hand,
-    /// What was done.
-    pub log: Log,
-    /// What goes wrong.
-    pub script: Mutex<Script>,
-    /// The applet's state after the last command.
-    pub state: Mutex<String>,
-}
 
 /// A card in a reader.
 pub struct Card<A> {
@@ -47,21 +34,6 @@ pub enum Reply {
 const GET_RESPONSE: u8 = 0xC0;
 /// How much the action `large` answers.
 const LARGE: usize = 60_000;
-
-impl Bench {
-    /// A bench for a card that has not started.
-    pub fn new(hand: Hand, log: Log, script: Script) -> Self {
-        Self { hand, log, script: Mutex::new(script), state: Mutex::default() }
-    }
-
-    /// Waits for a touch; false when there is none.
-    pub fn touch(&self) -> bool {
-        self.log.line("TOUCH awaited");
-        let end = self.hand.awaits_touch();
-        self.log.line(format_args!("TOUCH {end}"));
-        end == Touched::Given
-    }
-}
 
 impl<A: Applet> Card<A> {
     /// A card that has just got power.
@@ -194,7 +166,9 @@ fn falsified(mut response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hand::Touch;
+    use crate::hand::{Hand, Touch};
+    use crate::log::Log;
+    use crate::script::Script;
 
     /// Answers as many bytes as P1 and P2 say, after those of the command.
     struct Echo {

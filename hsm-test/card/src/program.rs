@@ -9,19 +9,20 @@ use std::thread;
 use std::time::Duration;
 
 use crate::applet::Applet;
-use crate::card::{Bench, Card, Reply};
+use crate::bench::Bench;
+use crate::card::{Card, Reply};
 use crate::hand::Hand;
 use crate::line::{Line, Message};
 use crate::log::Log;
 use crate::script::Script;
 
-/// The options that all cards have.
+/// What all cards are told on their command line.
 #[derive(clap::Args)]
-pub struct Options {
+pub struct Settings {
     /// vpcd's port on this machine
     #[arg(long)]
     port: u16,
-    /// the fault script
+    /// a file of faults to begin with
     #[arg(long)]
     script: Option<PathBuf>,
     /// the file that commands are noted in
@@ -32,8 +33,8 @@ pub struct Options {
 /// How often a reader that is not there is looked for.
 const RETRY: Duration = Duration::from_millis(10);
 
-impl Options {
-    /// The bench that the options describe.
+impl Settings {
+    /// The bench that they describe.
     ///
     /// # Panics
     /// When the script or the log cannot be opened, or the script makes no sense.
@@ -48,7 +49,7 @@ impl Options {
 }
 
 /// Runs the card until stdin ends.
-pub fn run(options: &Options, bench: &Arc<Bench>, applet: impl Applet) {
+pub fn run(settings: &Settings, bench: &Arc<Bench>, applet: impl Applet) {
     let leader = Arc::clone(bench);
     thread::spawn(move || {
         obey(&leader);
@@ -57,7 +58,7 @@ pub fn run(options: &Options, bench: &Arc<Bench>, applet: impl Applet) {
     let mut card = Card::new(applet, Arc::clone(bench));
     let (mut back, mut is_new) = (None, true);
     while bench.hand.awaits_insertion(back.take()) {
-        let Some(mut line) = connected(options.port, bench) else { continue };
+        let Some(mut line) = connected(settings.port, bench) else { continue };
         if is_new {
             say("ready");
             is_new = false;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::apdu::Command;
 use crate::applet::Applet;
-use crate::card::Bench;
+use crate::bench::Bench;
 use crate::status::{Response, Status};
 
 mod attestation;

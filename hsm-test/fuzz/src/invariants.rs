@@ -33,18 +33,21 @@ use zeroize::Zeroizing;
 
 #[path = "people.rs"]
 mod people;
+#[path = "piv.rs"]
+mod piv;
 #[path = "tpm.rs"]
 mod tpm;
 
 use people::told;
 pub use people::{caller, pin, pinentry, refusals};
+pub use piv::{piv_card, piv_reference};
 pub use tpm::{tpm_reference, tss2};
 
 /// What is checked of one parser.
 pub type Check = fn(&[u8]);
 
 /// Every parser that is checked here.
-pub const ALL: [(&str, Check); 16] = [
+pub const ALL: [(&str, Check); 18] = [
     ("answer", answer),
     ("arn", arn),
     ("caller", caller),
@@ -56,6 +59,8 @@ pub const ALL: [(&str, Check); 16] = [
     ("module_file", module_file),
     ("pin", pin),
     ("pinentry", pinentry),
+    ("piv_card", piv_card),
+    ("piv_reference", piv_reference),
     ("pkcs11_uri", pkcs11_uri),
     ("reference", reference),
     ("refusals", refusals),

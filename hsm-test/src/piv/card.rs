@@ -1,6 +1,7 @@
 //! A card in a slot of a pcscd's reader: pulled, inserted, touched and disturbed as a test says, and asked what has
 //! become of it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use super::log::{Log, Mark};
 use super::pcscd::{self, Pcscd};
 use super::process::Process;
-use super::readers;
+use super::readers::{self, Reader};
 use super::state::State;
 use super::wait;
 use super::yubikey::{Management, PlainCard, Touch, YubiKey};
@@ -38,8 +39,9 @@ const PLAIN: Build = Build {
 pub struct Card {
     process: Process,
     reader: String,
-    /// Of its pcscd.
+    /// Of its pcscd, and what that writes about itself.
     socket: PathBuf,
+    events: PathBuf,
     directory: TempDir,
     pki: Pki,
     pub(super) serial: u32,
@@ -50,15 +52,19 @@ impl YubiKey {
     /// Puts such a card into its slot, and gives it its PIN and PUK.
     ///
     /// # Panics
-    /// When the program cannot be built, or there is a card in that slot.
+    /// When the program cannot be built, or there is a card in that slot that was not dropped.
     pub fn insert(&self, pcscd: &Pcscd) -> Card {
         let directory = fresh_directory(pcscd);
         let mut program = pcscd.card(&built().join("virtual-yubikey"), self.slot);
         program.args(self.arguments()).arg("--root").arg(attestation_root(directory.path()));
         let mut card = Card::start(pcscd, self.slot, directory, program);
         (card.serial, card.management) = (self.serial, self.management());
-        card.change_pin(Self::FACTORY_PIN, self.pin);
-        card.change_puk(Self::FACTORY_PUK, self.puk);
+        if self.pin != Self::FACTORY_PIN {
+            card.change_pin(Self::FACTORY_PIN, self.pin);
+        }
+        if self.puk != Self::FACTORY_PUK {
+            card.change_puk(Self::FACTORY_PUK, self.puk);
+        }
         card
     }
 }
@@ -67,7 +73,7 @@ impl PlainCard {
     /// Puts such a card into its slot, and gives it its PIN.
     ///
     /// # Panics
-    /// When the program cannot be built, or there is a card in that slot.
+    /// When the program cannot be built, or there is a card in that slot that was not dropped.
     pub fn insert(&self, pcscd: &Pcscd) -> Card {
         let program = pcscd.card(&PLAIN.directory().join("plain-piv-card"), self.slot);
         let card = Card::start(pcscd, self.slot, fresh_directory(pcscd), program);
@@ -78,10 +84,15 @@ impl PlainCard {
 
 impl Card {
     fn start(pcscd: &Pcscd, slot: u8, directory: TempDir, mut program: Command) -> Self {
+        let reader = pcscd.slot(slot);
+        let is_empty = |slot: &Reader| slot.name == reader && slot.card.is_none();
+        let free = wait::holds_soon(|| pcscd.readers().iter().any(is_empty));
+        assert!(free, "no empty slot: {reader}");
         let card = Self {
             process: Process::start(program.arg("--log").arg(directory.path().join("log"))),
-            reader: pcscd.slot(slot),
+            reader,
             socket: pcscd.socket(),
+            events: pcscd.log_file(),
             directory,
             pki: pcscd.pki(),
             serial: 0,
@@ -133,7 +144,7 @@ impl Card {
     /// # Panics
     /// When it was not.
     pub fn await_removal(&self) {
-        wait::until("the card is out", || !self.is_in());
+        wait::until("the card is out", || self.seen().is_none() && self.is_missed());
     }
 
     /// Waits until PC/SC has seen that it is in: it comes back by itself after a fault that says so, and when pcscd
@@ -145,11 +156,9 @@ impl Card {
         wait::until("the card is in", || self.is_in());
     }
 
-    /// Whether PC/SC says that it is in, and how it answers to a reset.
+    /// Whether PC/SC says that it is in and has answered to a reset.
     pub fn is_in(&self) -> bool {
-        let readers = readers::ask(&self.socket).unwrap_or_default();
-        let own = readers.into_iter().find(|reader| reader.name == self.reader);
-        own.and_then(|reader| reader.card).is_some_and(|atr| !atr.is_empty())
+        self.seen().is_some_and(|atr| !atr.is_empty())
     }
 
     /// What the person does about touches from now on, one that is awaited included.
@@ -185,16 +194,39 @@ impl Card {
         Log::parse(&read(&self.dir().join("log")), mark)
     }
 
+    /// Waits until something of that name has happened to it since a mark.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn await_log(&self, mark: Mark, name: &str) {
+        wait::until(name, || self.log_since(mark).count(name) > 0);
+    }
+
     /// The present end of its log.
     pub fn mark(&self) -> Mark {
         Mark(self.log().0.len())
     }
 
     /// A client of PC/SC that finds this card's pcscd.
-    pub fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.envs(pcscd::environment(&self.socket));
         command
+    }
+
+    /// The ATR of what is in the slot, empty if it gave none.
+    fn seen(&self) -> Option<Vec<u8>> {
+        let readers = readers::ask(&self.socket).unwrap_or_default();
+        readers.into_iter().find(|reader| reader.name == self.reader)?.card
+    }
+
+    /// Whether pcscd has looked for it since it was pulled, as it does every 400 ms. Clients may be told before that it
+    /// is out, where a command or a reset was in vain; but a card that is back before pcscd looks is never seen again.
+    fn is_missed(&self) -> bool {
+        let events = read(&self.events);
+        let [inserted, removed] = ["Card inserted into", "Card Removed From"]
+            .map(|event| events.rfind(&format!("{event} {}\n", self.reader)));
+        removed >= inserted
     }
 
     /// Where the program is that does what yubico-piv-tool cannot.

@@ -61,7 +61,7 @@ impl Client {
         let program = card.dir().join(name);
         // another process makes the file: what we have open for writing ourselves cannot be run
         tool::run(Command::new("install").args(["-m", "755"]).arg(program_file()).arg(&program));
-        let mut command = card.command(&program.to_string_lossy());
+        let mut command = card.command(&program);
         Self { process: Process::start(command.arg(card.reader())) }
     }
 
@@ -85,7 +85,7 @@ impl Client {
         self.obeyed(&format!("connect {}", share.word()))
     }
 
-    /// Connects once more, as who wants to reset the card does; that is a sharing violation in somebody's transaction.
+    /// Connects once more, as who wants to reset the card does, as soon as nobody else is in a transaction.
     pub fn reconnect(&self, share: Share, disposition: Disposition) -> Result<(), String> {
         self.obeyed(&format!("reconnect {} {}", share.word(), disposition.word()))
     }
@@ -127,6 +127,14 @@ impl Client {
     /// When it cannot.
     pub fn select_another_application(&self) {
         self.transact(&[select(&OPENPGP)]);
+    }
+
+    /// Selects the PIV application, in a transaction, and leaves the card so.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub fn select_piv(&self) {
+        self.transact(&[select(&PIV)]);
     }
 
     /// Verifies a PIN, in a transaction, leaves the card so, and gives the status word.

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::geteuid;
 
+use super::wait;
+
 /// Becomes ready, and waits until its standard input ends, as it does when the lab's process is killed.
 const KEEP: &str = r#"ip link set lo up && mount --bind "$1" /run && echo ready && exec 2>/dev/null
 read -r _; kill -KILL "$(cat /run/pcscd/pcscd.pid)""#;
@@ -53,6 +55,6 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
+        wait::until_ended(&mut self.keeper);
     }
 }

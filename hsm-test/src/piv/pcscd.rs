@@ -117,7 +117,7 @@ impl Pcscd {
     /// # Panics
     /// When it does not run.
     pub fn id(&self) -> u32 {
-        self.process.as_ref().expect("pcscd runs").id()
+        self.running().id()
     }
 
     /// Its readers, as its clients are told of them.
@@ -152,38 +152,39 @@ impl Pcscd {
 
     /// Stops the process where it is: connections are taken, and nothing is answered.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        send(self.running(), Signal::STOP);
     }
 
     /// Goes on after [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        send(self.running(), Signal::CONT);
     }
 
-    /// Ends it, if it runs, and starts it again with the same reader. Every card is out until it is inserted.
+    /// Ends it, if it runs, and starts it again with the same reader. Cards that were in come back by themselves, as
+    /// [`Card::await_insertion`](super::Card::await_insertion) has it.
     ///
     /// # Panics
     /// When it does not start.
     pub fn restart(&mut self) {
         self.stop();
+        // where it was killed
         let _ = fs::remove_file(self.socket());
+        let mut child = self.spawn();
+        let answers = || readers::ask(&self.socket()).is_ok();
+        let mut ended = || child.try_wait().expect("the child is ours").is_some();
+        wait::until("pcscd answers", || answers() || ended());
+        assert!(answers(), "pcscd has ended: {}", self.log());
+        self.process = Some(child);
+    }
+
+    fn spawn(&self) -> Child {
         let log = File::create(self.log_file()).expect("the directory is writable");
         let mut pcscd = self.namespace.command("pcscd");
         pcscd.args(["--foreground", "--info", "--config"]).arg(self.directory.join("reader.d"));
         // where drivers for USB would be
         pcscd.env("PCSCLITE_HP_DROPDIR", self.directory.join("drivers"));
         pcscd.stdin(Stdio::null()).stderr(log.try_clone().expect("an open file")).stdout(log);
-        let child = pcscd.spawn().expect("the lab needs nsenter: apt-get install util-linux");
-        let child = self.process.insert(child);
-        let answers = |socket: &Path| readers::ask(socket).is_ok();
-        let mut ended = || child.try_wait().expect("the child is ours").is_some();
-        let socket = socket(&self.directory);
-        wait::until("pcscd answers", || answers(&socket) || ended());
-        assert!(
-            answers(&socket),
-            "the lab needs pcscd: softhsm/packages.sh installs it: {}",
-            self.log()
-        );
+        pcscd.spawn().expect("the lab needs nsenter: apt-get install util-linux")
     }
 
     /// The reader's slot of that number, 0 or 1.
@@ -199,25 +200,22 @@ impl Pcscd {
         card
     }
 
-    fn log_file(&self) -> PathBuf {
+    /// What it writes about itself.
+    pub(super) fn log_file(&self) -> PathBuf {
         self.directory.join("pcscd.log")
     }
 
     fn end(&mut self, signal: Signal) {
-        if self.process.is_some() {
-            self.signal(Signal::CONT);
-            self.signal(signal);
-        }
-        if let Some(mut process) = self.process.take() {
-            process.wait().expect("the child is ours");
-        }
+        let Some(mut process) = self.process.take() else { return };
+        send(&process, Signal::CONT);
+        send(&process, signal);
+        wait::until_ended(&mut process);
         // a killed one leaves it, and its number may be somebody else's next time
         let _ = fs::remove_file(self.directory.join("run/pcscd/pcscd.pid"));
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(id, signal).expect("a child that was not waited for is there");
+    fn running(&self) -> &Child {
+        self.process.as_ref().expect("pcscd runs")
     }
 }
 
@@ -247,8 +245,14 @@ fn has_room(directory: &Path) -> bool {
     socket(directory).as_os_str().len() <= LONGEST_SOCKET_PATH
 }
 
-fn socket(directory: &Path) -> PathBuf {
+/// Where the clients of a pcscd in that directory connect.
+pub(super) fn socket(directory: &Path) -> PathBuf {
     directory.join("run/pcscd/pcscd.comm")
+}
+
+fn send(process: &Child, signal: Signal) {
+    let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(id, signal).expect("a child that was not waited for is there");
 }
 
 /// A file for pcscd's directory of serial readers.

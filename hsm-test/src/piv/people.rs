@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::card::Card;
 use super::key::{Key, Template};
-use super::pcscd::Pcscd;
+use super::pcscd::{Pcscd, socket};
+use super::readers;
 use super::yubikey::YubiKey;
 use crate::files::{create_directory, write};
 
@@ -23,10 +24,12 @@ impl Desk {
     /// `ca` is the PKI, which is kept, and `pin` the PIN and a newline. The key is a new one each time.
     ///
     /// # Panics
-    /// When the directory's name is too long for a socket in it, or something is not installed.
+    /// When the directory's path is too long for a socket in it, another one runs there, or something is not installed.
     pub fn set_up(directory: &Path) -> Self {
         create_directory(directory);
         let directory = directory.canonicalize().expect("the directory is there");
+        let free = readers::ask(&socket(&directory)).is_err();
+        assert!(free, "{}: there is a pcscd in it already", directory.display());
         let pcscd = Pcscd::at(&directory, Pcscd::YUBIKEY_READER);
         let card = YubiKey::V5_4.insert(&pcscd);
         let key = card.key(&Template::P256);

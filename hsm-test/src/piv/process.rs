@@ -7,10 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::wait;
+
 /// How long it may think about an order.
 const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
-/// Such a program, killed when dropped.
+/// Such a program, ended when dropped, and killed where it does not hear.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -19,7 +21,8 @@ pub(super) struct Process {
 
 #[derive(Debug)]
 struct Line {
-    orders: ChildStdin,
+    /// `None` once it shall end.
+    orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
@@ -28,7 +31,7 @@ impl Process {
     pub(super) fn start(command: &mut Command) -> Self {
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let orders = child.stdin.take().expect("it is a pipe");
+        let orders = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("it is a pipe"));
         let mut line = Line { orders, answers };
         let first = line.answer();
@@ -43,7 +46,8 @@ impl Process {
     /// What it answers to an order; an error is its sentence.
     pub(super) fn try_order(&self, order: &str) -> Result<String, String> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = writeln!(line.orders, "{order}").ok().and_then(|()| line.answer());
+        let sent = line.orders.as_mut().is_some_and(|orders| writeln!(orders, "{order}").is_ok());
+        let answer = line.answer().filter(|_| sent);
         let answer = answer.unwrap_or_else(|| panic!("no answer to the order {order}"));
         let (word, rest) = answer.split_once(' ').unwrap_or((&answer, ""));
         if word == "ok" { Ok(rest.into()) } else { Err(rest.into()) }
@@ -73,8 +77,8 @@ impl Line {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // both only fail where it has ended already
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let line = self.line.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(line.orders.take());
+        wait::until_ended(&mut self.child);
     }
 }

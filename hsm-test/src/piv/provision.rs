@@ -42,10 +42,10 @@ impl Card {
     /// # Panics
     /// When it is too long for the card.
     pub fn store(&self, slot: u8, certificate: &Path, how: Stored) {
-        let slot = slot_word(slot);
         if how == Stored::Not {
             return;
         }
+        let slot = slot_word(slot);
         if self.takes_yubico_piv_tool() {
             let (format, file) = match how {
                 Stored::Gzip => ("GZIP", self.compressed(certificate)),
@@ -116,13 +116,13 @@ impl Card {
     /// When the card does not count them, or there are fewer tries left already.
     pub fn leave_tries(&self, left: u8) {
         let before = self.state().pin_tries;
+        assert!(left <= before, "{before} tries are left, and it shall be {left}");
         for tries in (left..before).rev() {
             let verify = self.yubico_piv_tool("verify-pin").args(["-P", WRONG]).output();
             let refused = verify.expect("yubico-piv-tool has run before");
             assert!(!refused.status.success(), "the card took a wrong PIN");
             assert_eq!(self.state().pin_tries, tries, "one wrong PIN, one try");
         }
-        assert!(left <= before, "{before} tries are left, and it shall be {left}");
     }
 
     /// Gives all tries back to a PIN that may be blocked, as who knows the PUK can.
@@ -141,8 +141,7 @@ impl Card {
     }
 
     fn piv_provision(&self, verb: &str) -> Command {
-        let program = Self::provisioner();
-        let mut command = self.command(&program.to_string_lossy());
+        let mut command = self.command(Self::provisioner());
         command.args(["--serial", &self.serial.to_string(), verb]);
         command
     }

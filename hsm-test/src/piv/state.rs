@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The volatile and the lasting state of a virtual YubiKey.
+/// What it counts, and what it remembers until it is reset.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct State {
     /// How many PINs may still be wrong; none, and the PIN is blocked.
     pub pin_tries: u8,
-    /// The same for the PUK.
+    /// The same for the PUK; none where the card does not tell, as the plain one.
     pub puk_tries: u8,
     /// Whether the PIN was verified.
     pub verified: bool,
-    /// Whether a client has authenticated with the management key.
-    pub managed: bool,
     /// How often the private key in a slot was used.
     pub operations: BTreeMap<u8, u64>,
 }
@@ -22,7 +20,7 @@ pub struct State {
 impl State {
     pub(super) fn parse(json: &str) -> Self {
         let state: Value = serde_json::from_str(json).unwrap_or_default();
-        Self::read(&state).unwrap_or_else(|| panic!("this card gives no such account: {json}"))
+        Self::read(&state).unwrap_or_else(|| panic!("not how a card stands: {json}"))
     }
 
     fn read(state: &Value) -> Option<Self> {
@@ -32,9 +30,8 @@ impl State {
         };
         Some(Self {
             pin_tries: tries("pin")?,
-            puk_tries: tries("puk")?,
+            puk_tries: tries("puk").unwrap_or_default(),
             verified: state["verified"].as_bool()?,
-            managed: state["managed"].as_bool()?,
             operations: state["operations"].as_object()?.iter().map(used).collect::<Option<_>>()?,
         })
     }

@@ -55,7 +55,7 @@ pub enum Management {
     Aes256,
 }
 
-/// A PIV card that is no YubiKey: no serial number, no policies, no metadata and no attestation.
+/// A PIV card that is no YubiKey: its version is 6.6.6, and it knows no policies, no metadata and no attestation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PlainCard {
     /// The slot of the reader, 0 or 1.

@@ -11,7 +11,7 @@ use hsm_test::softhsm::SoftHsm;
 use crate::client::{argument, pipe};
 
 /// A running server, ended with the test.
-struct Serving(Child);
+pub(crate) struct Serving(pub(crate) Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -19,11 +19,11 @@ impl Drop for Serving {
     }
 }
 
-fn hsm_test() -> Command {
+pub(crate) fn hsm_test() -> Command {
     Command::new(env!("CARGO_BIN_EXE_hsm-test"))
 }
 
-fn wait_for(path: &Path) -> String {
+pub(crate) fn wait_for(path: &Path) -> String {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !path.exists() {
         assert!(Instant::now() < deadline, "{} does not appear", path.display());

@@ -65,7 +65,7 @@ impl Connected {
         let now = self.find_again()?;
         let (name, outbox) = (self.name(), self.outbox);
         let late = || give_up(&name, outbox);
-        let patience = Patience { time: self.patience, late: &late };
+        let patience = Patience { time: self.patience, late: &late, begun: &|| {} };
         let changed = now != self.found.events;
         let answer = self.link.with(&self.found.reader, patience, outbox, |card| {
             if changed && Identity::read(card)? != self.found.identity {

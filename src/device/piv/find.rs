@@ -2,7 +2,8 @@
 //! keeps for itself must not hold up the others.
 
 use std::ffi::CString;
-use std::sync::mpsc::{self, Receiver};
+use std::fmt;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -25,11 +26,27 @@ pub(super) struct Found {
     pub(super) identity: Identity,
 }
 
-/// What a look at one card came to; `None` where it did not come to an end in time.
-pub(super) type Looked<T> = (Reader, Option<Result<T, Trouble>>);
+/// What a look into one reader came to.
+pub(super) enum Looked<T> {
+    /// There is no card in it.
+    Empty,
+    /// Another program has the card for itself.
+    InUse,
+    /// It, or the way to it, is out of order, or it is of another kind.
+    Refused(Trouble),
+    Seen(T),
+    /// It does not answer.
+    Silent,
+}
 
 /// What is wanted of each card.
 pub(super) type Look<T> = fn(&Card<'_>) -> Result<T, Trouble>;
+
+/// News of a look: nobody is in the way, or what came of it.
+enum News<T> {
+    Begun,
+    Done(Result<T, Trouble>),
+}
 
 /// Looks at the cards in these readers, each on a thread of its own. One that hangs is left alone
 /// when the time is over. `enough` ends it before.
@@ -39,25 +56,28 @@ pub(super) fn look<T: Send + 'static>(
     outbox: &'static Outbox,
     look: Look<T>,
     enough: impl Fn(&T) -> bool,
-) -> Vec<Looked<T>> {
+) -> Vec<(Reader, Looked<T>)> {
+    let (tell, news) = mpsc::channel();
+    let mut looked: Vec<_> = readers.into_iter().map(|reader| (reader, Looked::Empty)).collect();
+    for (place, (reader, state)) in looked.iter_mut().enumerate() {
+        if reader.holds_a_card {
+            *state = Looked::InUse;
+            let tell = tell.clone();
+            // Nobody may want to know any more.
+            let tell = move |news| drop(tell.send((place, news)));
+            look_at(reader.name.clone(), time, outbox, look, tell);
+        }
+    }
+    drop(tell);
     let deadline = Deadline::after(time);
-    let waited: Vec<_> = readers
-        .into_iter()
-        .map(|reader| {
-            let answer =
-                reader.holds_a_card.then(|| look_at(reader.name.clone(), time, outbox, look));
-            (reader, answer)
-        })
-        .collect();
-    let mut over = false;
-    let receive = |(reader, answer): (Reader, Option<Receiver<_>>)| {
-        let time = if over { Duration::ZERO } else { deadline.left() };
-        let looked: Option<Result<T, Trouble>> =
-            answer.and_then(|answer| answer.recv_timeout(time).ok());
-        over |= looked.as_ref().is_some_and(|looked| looked.as_ref().is_ok_and(&enough));
-        (reader, looked)
-    };
-    waited.into_iter().map(receive).collect()
+    while let Ok((place, news)) = news.recv_timeout(deadline.left()) {
+        let over = matches!(&news, News::Done(Ok(seen)) if enough(seen));
+        looked[place].1 = Looked::after(news);
+        if over {
+            break;
+        }
+    }
+    looked
 }
 
 fn look_at<T: Send + 'static>(
@@ -65,18 +85,27 @@ fn look_at<T: Send + 'static>(
     time: Duration,
     outbox: &'static Outbox,
     look: Look<T>,
-) -> Receiver<Result<T, Trouble>> {
-    let (tell, answer) = mpsc::channel();
+    tell: impl Fn(News<T>) + Send + 'static,
+) {
     let work = move || {
+        let begun = || tell(News::Begun);
+        let patience = Patience { time, late: &|| {}, begun: &begun };
         // A connection of its own: the daemon answers one call of a connection after the other.
-        let patience = Patience { time, late: &|| {} };
-        let looked = Link::open().and_then(|link| link.with(&reader, patience, outbox, look));
-        // Nobody may want to know any more.
-        let _ = tell.send(looked);
+        tell(News::Done(Link::open().and_then(|link| link.with(&reader, patience, outbox, look))));
     };
     // Without a thread there is no answer.
     let _ = thread::Builder::new().spawn(work);
-    answer
+}
+
+impl<T> Looked<T> {
+    fn after(news: News<T>) -> Self {
+        match news {
+            News::Begun => Self::Silent,
+            News::Done(Err(trouble)) if matches!(trouble.what, What::Blocked) => Self::InUse,
+            News::Done(Err(trouble)) => Self::Refused(trouble),
+            News::Done(Ok(seen)) => Self::Seen(seen),
+        }
+    }
 }
 
 /// Finds the one card that is meant.
@@ -85,38 +114,49 @@ pub(super) fn one(
     time: Duration,
     outbox: &'static Outbox,
 ) -> Result<Found, Failure> {
-    let link = Link::open().map_err(|trouble| trouble.failure(&wanted.to_string()))?;
-    let all = link.readers().map_err(|trouble| trouble.failure(&wanted.to_string()))?;
-    let no_card =
-        |trouble, present| Failure::NoCard { wanted: wanted.to_string(), trouble, present };
+    outbox.calling("SCardEstablishContext");
+    let readers = Link::open().and_then(|link| link.readers());
+    let all = readers.map_err(|trouble| trouble.failure(&wanted.to_string()))?;
     if all.is_empty() {
-        return Err(no_card(NoCard::NoReader, Vec::new()));
+        return Err(absent(wanted, NoCard::NoReader, Vec::new()));
     }
     let readers = all.into_iter().filter(|reader| wanted.allows(reader)).collect();
     let enough = |identity: &Identity| wanted.serial.is_some() && identity.serial == wanted.serial;
     let looked = look(readers, time, outbox, Identity::read, enough);
-    let (mut fitting, mut present, mut blocked) = (Vec::new(), Vec::new(), None);
+    let (mut fitting, mut others, mut in_the_way, mut without) =
+        (Vec::new(), Vec::new(), None, Vec::new());
     for (reader, looked) in looked {
         match looked {
-            Some(Ok(identity)) if wanted.serial.is_none() || identity.serial == wanted.serial => {
+            Looked::Seen(identity) if wanted.serial.is_none_or(|s| identity.serial == Some(s)) => {
                 let (reader, events) = (reader.name, reader.events);
                 fitting.push(Found { reader, events, identity });
             }
-            Some(Ok(identity)) => present.push(identity.name(&reader.name)),
-            other => {
-                if in_the_way(&reader, &other) {
-                    blocked = Some(reader.title());
-                }
-                present.push(reader.without(&other));
+            Looked::Seen(identity) => {
+                others.push(format!("{} is there", identity.name(&reader.name)))
             }
+            Looked::InUse => in_the_way = Some(in_use(&reader)),
+            Looked::Silent => in_the_way = Some(Failure::CardSilent { card: reader.title() }),
+            Looked::Refused(trouble) => without.push(reader.refused(&trouble)),
+            Looked::Empty => without.push(reader.empty()),
         }
     }
-    match (fitting.len(), blocked) {
-        (1, _) => fitting.pop().ok_or(Failure::Protocol),
-        (0, Some(card)) => Err(Failure::CardInUse { card, by: holder::likely() }),
-        (0, None) => Err(no_card(NoCard::Absent, present)),
+    match (fitting.len(), in_the_way) {
+        (1, None) => fitting.pop().ok_or(Failure::Protocol),
+        (1, Some(_)) if wanted.serial.is_some() => fitting.pop().ok_or(Failure::Protocol),
+        // It may be the one that is meant.
+        (0 | 1, Some(failure)) => Err(failure),
+        (0, None) if others.is_empty() => Err(absent(wanted, NoCard::Absent, without)),
+        (0, None) => Err(absent(wanted, NoCard::Absent, others)),
         _ => Err(several(&fitting)),
     }
+}
+
+fn absent(wanted: &CardFilter, trouble: NoCard, present: Vec<String>) -> Failure {
+    Failure::NoCard { wanted: wanted.to_string(), trouble, present }
+}
+
+pub(super) fn in_use(reader: &Reader) -> Failure {
+    Failure::CardInUse { card: reader.title(), by: holder::likely() }
 }
 
 /// None may be picked silently.
@@ -132,33 +172,28 @@ fn several(fitting: &[Found]) -> Failure {
     }
 }
 
-/// Whether somebody else keeps us from knowing what is in there.
-fn in_the_way<T>(reader: &Reader, looked: &Option<Result<T, Trouble>>) -> bool {
-    match looked {
-        None => reader.holds_a_card,
-        Some(Err(trouble)) => matches!(trouble.what, What::Blocked),
-        Some(Ok(_)) => false,
-    }
-}
-
 impl Reader {
     /// As a subject of messages.
     pub(super) fn title(&self) -> String {
-        format!("the card in the reader '{}'", self.name.to_string_lossy())
+        format!("the card in {self}")
     }
 
-    /// What there is instead of a PIV card.
-    fn without<T>(&self, looked: &Option<Result<T, Trouble>>) -> String {
-        let what = match looked {
-            None if !self.holds_a_card => "without a card",
-            None => "with a card that is in use",
-            Some(Err(trouble)) if matches!(trouble.what, What::Blocked) => {
-                "with a card that is in use"
-            }
-            Some(Err(trouble)) if trouble.status().is_some() => "with a card without PIV",
-            _ => "with a card that does not answer",
-        };
-        format!("the reader '{}' {what}", self.name.to_string_lossy())
+    fn empty(&self) -> String {
+        format!("{self} is empty")
+    }
+
+    /// Why what is in it is no card of ours.
+    fn refused(&self, trouble: &Trouble) -> String {
+        match trouble.status() {
+            Some(_) => format!("the card in {self} has no PIV application"),
+            None => format!("the card in {self} does not answer"),
+        }
+    }
+}
+
+impl fmt::Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the reader '{}'", self.name.to_string_lossy())
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use der::Encode;
 use flate2::read::GzDecoder;
-use yubikey::piv::{AlgorithmId, Origin, SlotAlgorithmId, SlotMetadata};
+use yubikey::piv::{AlgorithmId, SlotAlgorithmId, SlotMetadata};
 use zeroize::Zeroizing;
 
 use crate::certificate::{self, Certificate};
@@ -25,15 +25,23 @@ const CERT_INFO: u16 = 0x71;
 /// Tags of metadata.
 const ALGORITHM: u16 = 0x01;
 const POLICY: u16 = 0x02;
+const ORIGIN: u16 = 0x03;
+const PUBLIC_KEY: u16 = 0x04;
+
+/// The origin of a key that was made on the card.
+const GENERATED: u8 = 1;
 
 /// What is known of a key.
 #[derive(Clone)]
-pub(super) struct Key {
+pub struct Key {
     /// Its public half, or why it is none of ours; `None` where the card does not tell it.
-    pub(super) public: Option<Result<PublicKey, PublicKeyError>>,
-    pub(super) pin: Option<PinPolicy>,
-    pub(super) touch: Option<TouchPolicy>,
-    pub(super) generated: Option<bool>,
+    pub public: Option<Result<PublicKey, PublicKeyError>>,
+    /// When it wants a PIN; `None` where the card does not tell it, as the next two.
+    pub pin: Option<PinPolicy>,
+    /// When it wants a touch.
+    pub touch: Option<TouchPolicy>,
+    /// Whether it was made on the card.
+    pub generated: Option<bool>,
 }
 
 /// What a slot has.
@@ -79,20 +87,25 @@ impl Key {
         Self { public: Some(Ok(public)), pin: None, touch: None, generated: None }
     }
 
-    /// The crate knows how Yubico writes public keys; policies are read here, since there are more of
-    /// them than it knows.
-    fn from_metadata(metadata: &[u8]) -> Self {
-        let algorithm = tlv::value(metadata, ALGORITHM).and_then(|value| value.first()).copied();
-        let (pin, touch) = tlv::value(metadata, POLICY).map_or((None, None), policies);
-        let whole = Zeroizing::new(metadata.to_vec());
-        let parsed = algorithm.and_then(|_| SlotMetadata::try_from(whole).ok());
+    /// From what GET METADATA answers. The crate knows how Yubico writes public keys; policies are read
+    /// here, since there are more of them than it knows.
+    #[must_use]
+    pub fn from_metadata(metadata: &[u8]) -> Self {
+        let value = |tag| tlv::value(metadata, tag);
+        let algorithm = value(ALGORITHM).and_then(|value| value.first()).copied();
+        let (pin, touch) = value(POLICY).map_or((None, None), policies);
+        // Nothing else: the crate takes it for granted that there is a byte where one should be.
+        let known =
+            [(ALGORITHM, algorithm.as_slice()), (PUBLIC_KEY, value(PUBLIC_KEY).unwrap_or(&[]))];
+        let known = known.map(|(tag, value)| tlv::written(tag, value)).concat();
+        let parsed = algorithm.and_then(|_| SlotMetadata::try_from(Zeroizing::new(known)).ok());
         let spki = parsed.as_ref().and_then(|parsed| parsed.public.as_ref()?.to_der().ok());
         let public = match (named(algorithm), spki) {
             (Ok(_), Some(spki)) => Some(PublicKey::from_spki(&spki)),
             (Ok(_), None) => None,
             (Err(name), _) => Some(Err(PublicKeyError::Unsupported(name))),
         };
-        let generated = parsed.and_then(|parsed| parsed.origin).map(|o| o == Origin::Generated);
+        let generated = value(ORIGIN).and_then(|origin| Some(*origin.first()? == GENERATED));
         Self { public, pin, touch, generated }
     }
 
@@ -158,8 +171,11 @@ pub(super) fn algorithm(key: &PublicKey) -> Option<u8> {
     Some(algorithm.into())
 }
 
-/// The certificate in its object, which may be compressed (RFC 1952).
-pub(super) fn certificate(object: &[u8]) -> Result<Certificate, String> {
+/// The certificate in its object (SP 800-73-4 Part 1 table 10), which may be compressed (RFC 1952).
+///
+/// # Errors
+/// When there is none in it.
+pub fn certificate(object: &[u8]) -> Result<Certificate, String> {
     let stored = tlv::value(object, CERTIFICATE).ok_or("its object holds no certificate")?;
     let info = tlv::value(object, CERT_INFO).and_then(|info| info.first()).copied();
     let der = match info.unwrap_or(0) & 0x03 {

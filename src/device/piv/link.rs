@@ -39,6 +39,8 @@ pub(super) struct Patience<'p> {
     /// Called where another program's transaction does not end in time, on a thread of its own:
     /// PC/SC has no call that would give up.
     pub(super) late: &'p (dyn Fn() + Sync),
+    /// Called when no other program is in the way.
+    pub(super) begun: &'p dyn Fn(),
 }
 
 impl Link {
@@ -102,8 +104,10 @@ impl Link {
         let mut connection = Connection::open(&self.0, reader, &deadline)?;
         outbox.calling("SCardBeginTransaction");
         let begun = connection.begin(deadline.left(), patience.late);
-        let selected = begun
-            .and_then(|transaction| Card::new(&transaction, outbox).select().map(|()| transaction));
+        let selected = begun.and_then(|transaction| {
+            (patience.begun)();
+            Card::new(&transaction, outbox).select().map(|()| transaction)
+        });
         match selected {
             Ok(transaction) => run(&Card::new(&transaction, outbox)),
             Err(trouble) if trouble.is_reset() && !deadline.passed() => {

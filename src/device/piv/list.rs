@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::device::piv::card::Card;
 use crate::device::piv::find::{self, Looked};
-use crate::device::piv::holder;
 use crate::device::piv::identity::Identity;
 use crate::device::piv::key::{self, Key, Slotted};
+use crate::device::piv::link::Reader;
 use crate::device::piv::sign::left_of;
 use crate::device::piv::trouble::{Trouble, What};
 use crate::key::piv::Slot;
@@ -31,7 +31,7 @@ pub(super) fn all(time: Duration, outbox: &'static Outbox) -> Result<piv::Listed
 }
 
 /// `None` for a reader without a card, or with one that is of another kind.
-fn card((reader, looked): Looked<Told>) -> Option<piv::Card> {
+fn card((reader, looked): (Reader, Looked<Told>)) -> Option<piv::Card> {
     let name = reader.name.to_string_lossy().into_owned();
     let failed = |failure| piv::Card {
         name: reader.title(),
@@ -42,12 +42,13 @@ fn card((reader, looked): Looked<Told>) -> Option<piv::Card> {
         slots: Err(failure),
     };
     match looked {
-        None if !reader.holds_a_card => None,
-        None => Some(failed(Failure::CardInUse { card: reader.title(), by: holder::likely() })),
+        Looked::Empty => None,
         // Other cards than PIV's are no concern of ours.
-        Some(Err(Trouble { what: What::Status(_), function: "SELECT" })) => None,
-        Some(Err(trouble)) => Some(failed(trouble.failure(&reader.title()))),
-        Some(Ok(told)) => Some(piv::Card {
+        Looked::Refused(Trouble { what: What::Status(_), function: "SELECT" }) => None,
+        Looked::InUse => Some(failed(find::in_use(&reader))),
+        Looked::Refused(trouble) => Some(failed(trouble.failure(&reader.title()))),
+        Looked::Silent => Some(failed(Failure::CardSilent { card: reader.title() })),
+        Looked::Seen(told) => Some(piv::Card {
             name: told.identity.name(&reader.name),
             reader: name,
             serial: told.identity.serial,

@@ -65,8 +65,9 @@ impl Trouble {
     /// As the failure of a card that was pulled out.
     pub(super) fn removal(&self, card: &str) -> Failure {
         match self.failure(card) {
-            Failure::Call { function, code, meaning, subject } => {
-                Failure::Removed { subject, cause: format!("{function}: {code}, {meaning}") }
+            Failure::Call { function, code, subject, .. } => {
+                let cause = format!("it was in the middle of {function} ({code})");
+                Failure::Removed { subject, cause }
             }
             failure => failure,
         }
@@ -90,7 +91,8 @@ impl Trouble {
                 present: vec![in_words(Pcsc::SecurityViolation)],
             },
             What::Pcsc(error) if self.is_absence() => {
-                Failure::Removed { subject, cause: format!("{function}: {}", in_words(error)) }
+                let cause = format!("it was in the middle of {function} ({})", in_words(error));
+                Failure::Removed { subject, cause }
             }
             What::Pcsc(error) => Failure::Call {
                 function,

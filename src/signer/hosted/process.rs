@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::debug;
 
-use crate::deadline::{Deadline, PERSON};
+use crate::deadline::Deadline;
 use crate::secret::Secret;
 use crate::signer::hosted::program::Program;
 use crate::signer::hosted::{Error, Settings};
@@ -227,7 +227,7 @@ impl Host {
 
     fn late(&mut self, waiting: Wait) -> Error {
         match waiting {
-            Some((awaited, _)) => Error::NobodyAnswered { awaited, waited: PERSON },
+            Some((awaited, _)) => Error::NobodyAnswered { awaited, waited: self.deadline.person() },
             None => self.hung(),
         }
     }

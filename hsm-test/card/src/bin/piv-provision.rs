@@ -12,9 +12,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use keyanchor_card::tlv;
 use pem_rfc7468::LineEnding;
-use yubikey::piv::{self, AlgorithmId, SlotId};
-use yubikey::{MgmKey, ObjectId, PinPolicy, Serial, TouchPolicy, YubiKey};
+use yubikey::piv::{self, AlgorithmId, ManagementSlotId, SlotAlgorithmId, SlotId};
+use yubikey::{MgmAlgorithmId, MgmKey, ObjectId, PinPolicy, Serial, TouchPolicy, YubiKey};
 
+/// Fills YubiKeys
 #[derive(Parser)]
 struct Options {
     /// which YubiKey
@@ -77,7 +78,8 @@ enum Touch {
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let mut yubikey = YubiKey::open_by_serial(options.serial)?;
-    yubikey.authenticate(&MgmKey::get_default(&yubikey)?)?;
+    let key = management_key(&mut yubikey)?;
+    yubikey.authenticate(&key)?;
     match options.task {
         Task::Generate { slot, algorithm, pin_policy, touch_policy } => {
             let (pin, touch) = (pin_policy.into(), touch_policy.into());
@@ -90,6 +92,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// The factory's management key: of the kind that the card says it has, or else of its firmware's.
+fn management_key(yubikey: &mut YubiKey) -> yubikey::Result<MgmKey> {
+    let metadata = piv::metadata(yubikey, SlotId::Management(ManagementSlotId::Management));
+    let Ok(SlotAlgorithmId::Management(kind)) = metadata.map(|metadata| metadata.algorithm) else {
+        return MgmKey::get_default(yubikey);
+    };
+    let length = match kind {
+        MgmAlgorithmId::Aes128 => 16,
+        MgmAlgorithmId::Aes192 | MgmAlgorithmId::ThreeDes => 24,
+        MgmAlgorithmId::Aes256 => 32,
+    };
+    let key: Vec<u8> = (1..=8).cycle().take(length).collect();
+    MgmKey::from_bytes(key, Some(kind)).or_else(|_| MgmKey::get_default(yubikey))
 }
 
 /// The certificate in a file, in DER.

@@ -6,10 +6,11 @@ use clap::Parser;
 use keyanchor_card::hand::{Hand, Touch};
 use keyanchor_card::{plain, program};
 
+/// A PIV card that is no YubiKey
 #[derive(Parser)]
 struct Options {
     #[command(flatten)]
-    program: program::Options,
+    program: program::Settings,
 }
 
 fn main() {

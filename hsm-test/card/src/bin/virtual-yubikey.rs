@@ -11,10 +11,11 @@ use keyanchor_card::program;
 use keyanchor_card::yubikey::{Cipher, Firmware, Model, VirtualYubiKey};
 use pem_rfc7468::LineEnding;
 
+/// A virtual YubiKey
 #[derive(Parser)]
 struct Options {
     #[command(flatten)]
-    program: program::Options,
+    program: program::Settings,
     /// the version of the firmware
     #[arg(long, default_value = "5.4.3")]
     firmware: Firmware,

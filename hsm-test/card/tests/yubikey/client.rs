@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cipher::{Block, BlockCipherDecrypt, KeyInit};
-use keyanchor_card::card::{Bench, Card, Reply};
+use keyanchor_card::bench::Bench;
+use keyanchor_card::card::{Card, Reply};
 use keyanchor_card::hand::{Hand, Touch};
 use keyanchor_card::log::Log;
 use keyanchor_card::script::Script;

@@ -23,9 +23,12 @@ fn the_right_pin_gives_all_tries_back() {
     assert_eq!(client.pin_state(), 0x63C3);
 }
 
+/// A name, and what makes the card forget.
+type Way = (&'static str, fn(&mut Client));
+
 #[test]
 fn a_verified_pin_is_forgotten() {
-    let ways: [(&str, fn(&mut Client)); 5] = [
+    let ways: [Way; 5] = [
         ("by SELECT", |client| assert_eq!(client.select(&PIV), OK)),
         ("by a logout", |client| assert_eq!(client.status([0x20, 0xFF, 0x80], &[]), OK)),
         ("by another application", |client| {

@@ -1,0 +1,168 @@
+//! Other programs with the same card: one that has it for itself, one that does not end its transaction, one that
+//! resets it or takes the PIN's effect away. Nobody is ended, and no try is wasted.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hsm_test::piv::{Card, Client, Share, Template, TouchPolicy};
+use hsm_test::terminal::Terminal;
+
+use super::{PivLab, lab};
+use crate::lab::{bare, ended, granted, run};
+
+const SLOT: &str = "piv:slot=9a;serial=12345678";
+
+fn with_key() -> PivLab {
+    let lab = lab();
+    lab.card.key(&Template::P256);
+    lab
+}
+
+/// Runs what must be served although another program has the card for the first three seconds.
+fn served_after<T: Send>(lab: &PivLab, hold: impl FnOnce(&Card) -> T) {
+    let holder = hold(&lab.card);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_secs(3));
+            drop(holder);
+        });
+        granted(&mut lab.with_pin(SLOT));
+    });
+    assert!(start.elapsed() >= Duration::from_secs(3));
+}
+
+/// A client in a transaction that it does not end.
+fn transacting(card: &Card, name: &str) -> Client {
+    let client = Client::named(card, name);
+    client.connect(Share::Shared).expect("the card is there for all");
+    client.begin().expect("nobody else is in a transaction");
+    client
+}
+
+#[test]
+fn a_card_that_another_program_holds_for_three_seconds_is_waited_for() {
+    let lab = with_key();
+    served_after(&lab, |card| Client::holding(card, "scdaemon"));
+    served_after(&lab, |card| transacting(card, "gpg-agent"));
+}
+
+#[test]
+fn a_card_that_is_held_for_ever_is_given_up_after_five_seconds_and_the_holder_is_named() {
+    let lab = with_key();
+    let before = lab.card.mark();
+    let holder = Client::holding(&lab.card, "scdaemon");
+    let start = Instant::now();
+    let refused = run(&mut lab.with_pin(SLOT));
+    let waited = start.elapsed();
+    assert!(
+        refused.stderr.contains(&format!("scdaemon (process {})", holder.id())),
+        "{}",
+        refused.stderr
+    );
+    assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(9), "{waited:?}");
+    let neutral = refused.stderr.replace(&holder.id().to_string(), "[id]");
+    crate::golden::compare("piv-card-is-held-by-scdaemon", &refused, &neutral);
+    assert_eq!(lab.card.log_since(before).commands(), Vec::<&str>::new());
+    drop(holder);
+    granted(&mut lab.with_pin(SLOT));
+}
+
+#[test]
+fn a_transaction_that_does_not_end_is_given_up_too() {
+    let lab = with_key();
+    let holder = transacting(&lab.card, "yubikey-agent");
+    let refused = run(&mut lab.with_pin(SLOT));
+    let neutral = refused.stderr.replace(&holder.id().to_string(), "[id]");
+    crate::golden::compare("piv-card-is-in-another-transaction", &refused, &neutral);
+    drop(holder);
+    granted(&mut lab.with_pin(SLOT));
+}
+
+/// Between two of our steps, while a person types the PIN, all others may use the card.
+#[test]
+fn others_use_the_card_while_a_person_types() {
+    let lab = with_key();
+    type Disturbs = fn(&Client);
+    let ways: [Disturbs; 3] = [Client::reset, Client::select_another_application, |client| {
+        assert_eq!(client.verify("648219"), 0x9000)
+    }];
+    for disturb in ways {
+        let mark = lab.card.mark();
+        let mut terminal = Terminal::open();
+        terminal.start_captured(&bare(&lab.with(SLOT)));
+        terminal.wait_for("PIN for YubiKey 12345678:");
+        disturb(&Client::of(&lab.card));
+        terminal.type_in("648219\n");
+        let ended = ended(&terminal.finish());
+        assert_eq!(ended.code, 0, "{} {}", ended.stderr, terminal.shown());
+        assert_eq!(lab.card.log_since(mark).count("GENERAL-AUTHENTICATE"), 1);
+        assert!(!lab.card.state().verified);
+    }
+}
+
+#[test]
+fn a_card_is_held_by_others_while_a_person_types() {
+    let lab = with_key();
+    let mut terminal = Terminal::open();
+    terminal.start_captured(&bare(&lab.with(SLOT)));
+    terminal.wait_for("PIN for YubiKey 12345678:");
+    let holder = Client::holding(&lab.card, "scdaemon");
+    terminal.type_in("648219\n");
+    thread::sleep(Duration::from_secs(1));
+    drop(holder);
+    assert_eq!(ended(&terminal.finish()).code, 0, "{}", terminal.shown());
+}
+
+/// Inside one transaction that cannot happen; a card that is reset by its own reader does the same.
+#[test]
+fn a_pin_whose_effect_is_lost_before_the_signature_is_sent_once_more() {
+    let lab = with_key();
+    for fault in ["GENERAL-AUTHENTICATE 1 unverify", "GENERAL-AUTHENTICATE 1 deselect"] {
+        lab.card.script(fault);
+        let mark = lab.card.mark();
+        granted(&mut lab.with_pin(SLOT));
+        lab.card.clear();
+        let log = lab.card.log_since(mark);
+        assert_eq!((log.count("VERIFY"), log.count("GENERAL-AUTHENTICATE")), (2, 2), "{fault}");
+        assert_eq!(lab.card.state().pin_tries, 3, "{fault}");
+    }
+}
+
+#[test]
+fn a_pin_whose_effect_is_lost_again_and_again_is_not() {
+    let lab = with_key();
+    lab.card.script("GENERAL-AUTHENTICATE * unverify");
+    let (disturbed, pins, signatures) = lab.counted(&mut lab.with_pin(SLOT));
+    assert_eq!((pins, signatures, lab.card.state().pin_tries), (2, 2, 3));
+    lab.check("piv-pin-is-lost-again-and-again", &disturbed);
+}
+
+#[test]
+fn a_pin_is_not_sent_again_where_somebody_has_used_up_a_try_meanwhile() {
+    let lab = with_key();
+    lab.card.script("GENERAL-AUTHENTICATE 1 unverify");
+    // the first is before the PIN, the second after the refusal, the third before it is sent once more
+    lab.card.script("VERIFY-STATUS 3 sw 63C2");
+    let (disturbed, pins, signatures) = lab.counted(&mut lab.with_pin(SLOT));
+    assert_eq!((pins, signatures), (1, 1), "{}", disturbed.stderr);
+    lab.check("piv-tries-are-used-up-meanwhile", &disturbed);
+}
+
+/// Whoever waits for a touch holds the card; another YubiKey is used meanwhile, and this one afterwards.
+#[test]
+fn a_run_that_waits_for_a_touch_does_not_hold_up_another_card() {
+    let lab = lab();
+    lab.card.key(&Template { touch_policy: TouchPolicy::Always, ..Template::P256 });
+    let other = hsm_test::piv::YubiKey { slot: 1, serial: 7, ..hsm_test::piv::YubiKey::V5_4 };
+    let other = other.insert(&lab.pcscd);
+    other.key(&Template::P256);
+    lab.card.touch(hsm_test::piv::Touch::Never);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| run(&mut lab.with_pin(SLOT)));
+        hsm_test::piv::until("a touch is awaited", || lab.card.log().count("TOUCH awaited") > 0);
+        granted(&mut lab.with_pin("piv:slot=9a;serial=7"));
+        lab.card.touch(hsm_test::piv::Touch::AtOnce);
+        assert_eq!(first.join().expect("a run").code, 0);
+    });
+}
