@@ -96,7 +96,6 @@ impl Status {
             0x6700 => "it did not expect data of this length",
             0x6881 | 0x6882 => "it wants secure messaging or another channel",
             0x6982 => "it wants a PIN or a touch first",
-            0x6983 => "the PIN is blocked",
             0x6984 | 0x6a80 => "it does not accept these data for this key",
             0x6985 => "the conditions for it are not met",
             0x6986 => "it does not allow this now",

@@ -50,6 +50,9 @@ fn a_card_that_is_pulled_at_any_step_is_said_and_works_again() {
     ] {
         let ended = faulty(&lab, &format!("{step} 1 pull"));
         assert_eq!(ended.code, 3, "{step}: {}", ended.stderr);
+        if step == "GET-METADATA" {
+            lab.check("piv-card-is-pulled-when-it-is-looked-at", &ended);
+        }
         assert!(
             ended.stderr.lines().count() <= 3 && ended.stderr.contains("YubiKey"),
             "{step}: {}",
@@ -81,12 +84,15 @@ fn a_card_that_never_answers_is_given_up() {
 #[test]
 fn what_a_card_answers_to_a_signature_is_said() {
     let lab = with_key();
-    for status in ["6F00", "6A80", "6581", "6700", "6FFF"] {
+    for status in ["6F00", "6A80", "6581", "6700", "6982", "6FFF"] {
         let ended = faulty(&lab, &format!("GENERAL-AUTHENTICATE 1 sw {status}"));
         lab.check(&format!("piv-signature-is-answered-{}", status.to_lowercase()), &ended);
         assert_eq!(lab.card.state().pin_tries, 3);
     }
-    lab.check("piv-pin-is-answered-6f00", &faulty(&lab, "VERIFY 1 sw 6F00"));
+    for status in ["6F00", "6881", "6985", "6986", "6A81", "6A82", "6B00"] {
+        let ended = faulty(&lab, &format!("VERIFY 1 sw {status}"));
+        lab.check(&format!("piv-pin-is-answered-{}", status.to_lowercase()), &ended);
+    }
     lab.check("piv-application-is-not-there", &faulty(&lab, "SELECT * sw 6A82"));
     assert!(lab.server.requests().is_empty());
 }

@@ -50,6 +50,7 @@ fn a_certificate_that_is_not_there_or_not_the_keys_is_said() {
     for (name, object) in [
         ("piv-certificate-is-none", &b"\x70\x03abc\x71\x01\x00\xfe\x00"[..]),
         ("piv-certificate-is-not-compressed", b"\x70\x03abc\x71\x01\x01\xfe\x00"),
+        ("piv-certificate-is-compressed-otherwise", b"\x70\x03abc\x71\x01\x02\xfe\x00"),
         ("piv-certificate-object-is-foreign", b"\x99\x01a"),
     ] {
         lab.card.write_object(0x5f_c105, object);
@@ -88,6 +89,7 @@ fn each_way_for_a_reference_to_be_wrong_has_its_words() {
         assert_eq!(ended.code, 2, "{name}");
         lab.check(name, &ended);
     }
+    lab.check("list-key-is-of-a-card", &run(lab.command().args(["list", "--key", "piv:slot=9a"])));
 }
 
 #[test]
