@@ -157,8 +157,13 @@ fn log(folder: &Path) -> PathBuf {
 
 /// The calls that carry it: the process's name and the call's.
 fn calls_with(folder: &Path, marker: &Marker) -> Vec<(String, String)> {
+    calls_that(folder, &|strings| !marker.found_in(strings).is_empty())
+}
+
+/// The calls whose strings are so.
+pub(crate) fn calls_that(folder: &Path, are: &dyn Fn(&[u8]) -> bool) -> Vec<(String, String)> {
     let log = std::fs::read_to_string(log(folder)).expect("strace ran");
-    let calls = log.lines().filter(|line| !marker.found_in(&strings(line)).is_empty());
+    let calls = log.lines().filter(|line| are(&strings(line)));
     let named = calls.map(|line| {
         // 4242<\x63\x61\x74> write(1, …
         let (process, call) = line.split_once("> ").expect("PID<NAME>");

@@ -66,7 +66,7 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
     ),
     (
         "no error: names of commands that are announced, of a slot's purpose, of the cards in the list",
-        &["GET VERSION", "GET SERIAL", "retired {}", "smart cards"],
+        &["GET METADATA", "GET SERIAL", "GET VERSION", "retired {}", "smart cards"],
     ),
     (
         "the lab's pcscd has no polkit, and its holders of cards are of one user",
