@@ -218,9 +218,25 @@ fn point_curve(oid: spki::Result<ObjectIdentifier>, point: &[u8]) -> Result<Curv
     Ok(curve)
 }
 
-/// CKA_EC_PARAMS that names its curve.
+/// CKA_EC_PARAMS that names its curve, or describes it: ykcs11 loses the names of curves whose keys
+/// were not made on the YubiKey.
 fn oid(parameters: &[u8]) -> Result<ObjectIdentifier, PublicKeyError> {
-    ObjectIdentifier::from_der(parameters).map_err(|_| PublicKeyError::Malformed)
+    let named = ObjectIdentifier::from_der(parameters).ok();
+    named.or_else(|| described(parameters)).ok_or(PublicKeyError::Malformed)
+}
+
+/// The SHA-256 of explicit parameters (SEC 1 C.2), all of which must be those of the curve: what
+/// `openssl ecparam -name prime256v1 -param_enc explicit -outform DER | sha256sum` prints.
+const DESCRIBED: [(ObjectIdentifier, &str); 3] = [
+    (SECP_256_R_1, "40c3c405abfc62e096cb6491f85f967d6d75ede716604629654910c475d4b846"),
+    (SECP_384_R_1, "19a03321b63c6490867791325fc61a4df548ffaf40b94e499793a6267e5a72dd"),
+    (SECP_521_R_1, "686637285b0a49a8325eceb3d37203c016dcaa29ecf697455e4b8abfda69c186"),
+];
+
+fn described(parameters: &[u8]) -> Option<ObjectIdentifier> {
+    let digest: String =
+        Sha256::digest(parameters).iter().map(|byte| format!("{byte:02x}")).collect();
+    DESCRIBED.iter().find(|(_, known)| *known == digest).map(|(curve, _)| *curve)
 }
 
 /// Kinds of keys that people do have, by the names that they know.
@@ -328,6 +344,22 @@ mod tests {
         let wrapped = [[0x04, 65].as_slice(), &point].concat();
         assert_eq!(bare, PublicKey::from_ec(&P256, &wrapped).expect("wrapped"));
         assert_eq!(bare.key_bytes(), point);
+    }
+
+    #[test]
+    fn a_curve_that_is_described_is_the_one_that_has_a_name() {
+        let explicit = |pem: &str| der::pem::decode_vec(pem.as_bytes()).expect("PEM").1;
+        for (pem, curve) in [
+            (include_str!("../../tests/vectors/p256.explicit.pem"), Curve::P256),
+            (include_str!("../../tests/vectors/p384.explicit.pem"), Curve::P384),
+            (include_str!("../../tests/vectors/p521.explicit.pem"), Curve::P521),
+        ] {
+            let mut parameters = explicit(pem);
+            assert_eq!(Curve::from_parameters(&parameters), Ok(curve));
+            // another generator, say: some curve, and none of ours
+            parameters[150] ^= 1;
+            assert_eq!(Curve::from_parameters(&parameters), Err(PublicKeyError::Malformed));
+        }
     }
 
     #[test]
