@@ -16,6 +16,7 @@ mod faults;
 mod journeys;
 mod lockout;
 mod nowhere;
+mod pkcs11;
 mod prompts;
 mod refused;
 mod sharing;
