@@ -20,6 +20,7 @@ mod pkcs11;
 mod prompts;
 mod refused;
 mod sharing;
+mod witness;
 
 /// A pcscd with a YubiKey, a server that trusts its keys, and a folder for the rest.
 pub(crate) struct PivLab {
