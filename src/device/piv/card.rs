@@ -18,6 +18,9 @@ const PIV_WHOLE: [u8; 11] = [0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x0
 /// Yubico's application for one-time passwords, which knows the serial number of a YubiKey 4.
 const OTP: [u8; 7] = [0xa0, 0x00, 0x00, 0x05, 0x27, 0x20, 0x01];
 
+/// What is among the historical bytes of a YubiKey; the case differs.
+const YUBIKEY: &[u8] = b"YubiKey";
+
 /// Longest PIN, in bytes; shorter ones are filled up (SP 800-73-4 Part 2 §2.4.3).
 pub(super) const LONGEST_PIN: usize = 8;
 
@@ -58,13 +61,21 @@ impl<'t> Card<'t> {
         }
     }
 
-    /// The firmware of a YubiKey; other cards have none.
+    /// Whether its answer to reset has the name that all YubiKeys have in there. Other cards know some
+    /// of Yubico's commands too, and make up a version and a serial number.
+    pub(super) fn is_a_yubikey(&self) -> Result<bool, Trouble> {
+        let status = self.transaction.status2_owned().map_err(Trouble::pcsc("SCardStatus"))?;
+        let mut words = status.atr().windows(YUBIKEY.len());
+        Ok(words.any(|word| word.eq_ignore_ascii_case(YUBIKEY)))
+    }
+
+    /// The firmware of a YubiKey.
     pub(super) fn version(&self) -> Result<Option<[u8; 3]>, Trouble> {
         let answer = self.try_to(Command::new("GET VERSION", 0xfd, [0, 0]))?;
         Ok(answer.and_then(|version| version.try_into().ok()))
     }
 
-    /// The serial number of a YubiKey of that firmware.
+    /// The serial number of a YubiKey of that firmware, if it tells it.
     pub(super) fn serial(&self, version: [u8; 3]) -> Result<Option<u32>, Trouble> {
         let command = Command::new("GET SERIAL", 0xf8, [0, 0]);
         let answer = if version[0] < 5 { self.otp_serial()? } else { self.try_to(command)? };

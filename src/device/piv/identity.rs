@@ -19,9 +19,8 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn read(card: &Card<'_>) -> Result<Self, Trouble> {
-        let firmware = card.version()?;
+        let firmware = if card.is_a_yubikey()? { card.version()? } else { None };
         let serial = firmware.map_or(Ok(None), |version| card.serial(version))?;
-        // What others answer to these commands means nothing.
         let firmware = firmware.filter(|_| serial.is_some());
         let guid = if serial.is_none() { card.guid()? } else { None };
         Ok(Self { serial, firmware, guid })
