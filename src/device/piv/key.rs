@@ -100,10 +100,11 @@ impl Key {
         let known = known.map(|(tag, value)| tlv::written(tag, value)).concat();
         let parsed = algorithm.and_then(|_| SlotMetadata::try_from(Zeroizing::new(known)).ok());
         let spki = parsed.as_ref().and_then(|parsed| parsed.public.as_ref()?.to_der().ok());
-        let public = match (named(algorithm), spki) {
-            (Ok(_), Some(spki)) => Some(PublicKey::from_spki(&spki)),
-            (Ok(_), None) => None,
-            (Err(name), _) => Some(Err(PublicKeyError::Unsupported(name))),
+        let public = match (algorithm.map(named), spki) {
+            (Some(Ok(())), Some(spki)) => Some(PublicKey::from_spki(&spki)),
+            (Some(Err(name)), _) => Some(Err(PublicKeyError::Unsupported(name))),
+            // Some cards that are not Yubico's tell the policies alone.
+            (Some(Ok(())) | None, _) => None,
         };
         let generated = value(ORIGIN).and_then(|origin| Some(*origin.first()? == GENERATED));
         Self { public, pin, touch, generated }
@@ -147,13 +148,12 @@ fn policies(value: &[u8]) -> (Option<PinPolicy>, Option<TouchPolicy>) {
 }
 
 /// Whether keys of this algorithm can be ours, or what they are called.
-fn named(algorithm: Option<u8>) -> Result<(), String> {
-    let Some(number) = algorithm else { return Err("unknown".to_owned()) };
-    match SlotAlgorithmId::try_from(number) {
+fn named(algorithm: u8) -> Result<(), String> {
+    match SlotAlgorithmId::try_from(algorithm) {
         Ok(SlotAlgorithmId::Asymmetric(AlgorithmId::Ed25519)) => Err("Ed25519".to_owned()),
         Ok(SlotAlgorithmId::Asymmetric(AlgorithmId::X25519)) => Err("X25519".to_owned()),
         Ok(SlotAlgorithmId::Asymmetric(_)) => Ok(()),
-        _ => Err(format!("unknown ({number:#04x})")),
+        _ => Err(format!("unknown ({algorithm:#04x})")),
     }
 }
 
