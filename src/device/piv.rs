@@ -137,7 +137,7 @@ impl device::Device for Device {
     }
 
     fn pin_state(&mut self) -> Result<PinState, Failure> {
-        self.tries = self.card()?.with(|card| card.tries())?;
+        self.tries = self.card()?.with(|card| card.tries_after_logout())?;
         Ok(PinState { tries: sign::left_of(self.tries), initialised: true })
     }
 

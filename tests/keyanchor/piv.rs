@@ -16,6 +16,7 @@ mod faults;
 mod journeys;
 mod lockout;
 mod nowhere;
+mod other_cards;
 mod pkcs11;
 mod prompts;
 mod refused;
@@ -38,6 +39,11 @@ pub(crate) fn lab() -> PivLab {
 pub(crate) fn with(yubikey: YubiKey) -> PivLab {
     let pcscd = Pcscd::start();
     let card = yubikey.insert(&pcscd);
+    around(pcscd, card)
+}
+
+/// The same with any card that is in that pcscd already.
+pub(crate) fn around(pcscd: Pcscd, card: Card) -> PivLab {
     let server = Server::start(Config::lab(&pcscd.pki()));
     let folder = tempfile::tempdir().expect("a folder");
     PivLab { card, pcscd, server, folder }

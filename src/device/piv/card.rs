@@ -97,17 +97,21 @@ impl<'t> Card<'t> {
     }
 
     /// How many tries the PIN has left, which costs none; `None` where the card does not say, because
-    /// the PIN counts as given still.
+    /// the PIN counts as given.
     pub(super) fn tries(&self) -> Result<Option<u32>, Trouble> {
-        let first = self.send(&verify(0))?.1;
-        if first != Status::DONE {
-            return tries("VERIFY", first);
-        }
-        self.log_out();
         match self.send(&verify(0))?.1 {
             Status::DONE => Ok(None),
             status => tries("VERIFY", status),
         }
+    }
+
+    /// The same; where a PIN counts as given, its effect is taken away for that.
+    pub(super) fn tries_after_logout(&self) -> Result<Option<u32>, Trouble> {
+        if let Some(tries) = self.tries()? {
+            return Ok(Some(tries));
+        }
+        self.log_out();
+        self.tries()
     }
 
     /// Whether the PIN counts as given at this moment.

@@ -34,7 +34,7 @@ impl Identity {
     pub(super) fn name(&self, reader: &CStr) -> String {
         match self.serial {
             Some(serial) => format!("YubiKey {serial}"),
-            None => format!("PIV card in the reader '{}'", reader.to_string_lossy()),
+            None => format!("the PIV card in the reader '{}'", reader.to_string_lossy()),
         }
     }
 

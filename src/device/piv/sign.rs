@@ -178,7 +178,7 @@ fn block(public: &PublicKey, scheme: Scheme, message: &[u8]) -> Option<Vec<u8>> 
 impl Attempt<'_> {
     fn made(&self, card: &Card<'_>) -> Result<Outcome, Trouble> {
         if let Some(least) = self.before {
-            let tries = card.tries()?;
+            let tries = card.tries_after_logout()?;
             if tries.is_none_or(|tries| tries < least) {
                 return Ok(Outcome::UsedUp(tries));
             }
