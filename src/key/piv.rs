@@ -143,7 +143,10 @@ impl CardFilter {
 impl fmt::Display for CardFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.serial, &self.reader) {
-            (Some(serial), _) => write!(f, "YubiKey with serial {serial}"),
+            (Some(serial), None) => write!(f, "YubiKey with serial {serial}"),
+            (Some(serial), Some(reader)) => {
+                write!(f, "YubiKey with serial {serial} in the reader '{reader}'")
+            }
             (None, Some(reader)) => write!(f, "PIV card in the reader '{reader}'"),
             (None, None) => f.write_str("YubiKey or PIV card"),
         }
