@@ -14,7 +14,7 @@ DEVICE := pkcs11
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: packages build python ## credentials from a key that cannot leave its token (or its TPM: DEVICE=tpm), and the AWS CLI using them
+demo: packages build python ## credentials from a key that cannot leave its token (DEVICE=tpm: its TPM; DEVICE=piv: its YubiKey), and the AWS CLI using them
 	softhsm/demo.sh $(DEVICE) $(TARGET)/demo-$(DEVICE) $(RELEASE) $(TARGET)/venv
 
 test: packages python ## every test

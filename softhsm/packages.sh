@@ -9,20 +9,20 @@ packages=(
     faketime          # clocks that are wrong
     gdb               # the memory of a process, to look for PINs in it
     gnutls-bin        # p11tool
-    iproute2          # a network of its own for each pcscd
-    libclang-dev      # bindgen reads OpenSSL's headers, for kryoptic
+    iproute2          # ip, for namespaces of the network
+    libclang-dev      # bindgen reads headers, for kryoptic and the plain PIV card
     libnss3-tools     # certutil, and NSS's module with it
-    libpcsclite-dev   # what clients of smart cards are linked with
+    libpcsclite-dev   # what the device host of YubiKeys is linked with
     libsqlite3-dev    # where kryoptic keeps its objects
     libssl-dev        # what kryoptic calculates with
     libtss2-dev       # what the TPM's device host is linked with
     opensc            # pkcs11-tool
     opensc-pkcs11     # pkcs11-spy.so, which counts the calls
     openssl
-    pcscd             # smart cards
+    pcscd             # what YubiKeys and other smart cards are reached through
     pinentry-curses   # asks on a terminal, in a window of letters
     pinentry-tty      # asks on a terminal that it is told
-    pkg-config        # finds both of kryoptic's libraries
+    pkg-config        # finds the libraries
     python3-venv      # for the AWS CLI and boto3
     softhsm2
     strace            # what processes hand on
@@ -33,7 +33,7 @@ packages=(
     util-linux        # nsenter, prlimit, setpriv, setsid, unshare
     vsmartcard-vpcd   # a reader for cards that are programs
     ykcs11            # Yubico's PKCS#11 module
-    yubico-piv-tool   # fills YubiKeys, and asks them
+    yubico-piv-tool   # makes keys in YubiKeys, also in those that are programs
 )
 
 interop=(

@@ -10,15 +10,18 @@ use crate::softhsm::SoftHsm;
 mod contest;
 mod far;
 mod insight;
+mod piv;
 mod plot;
 mod report;
 mod scene;
 mod tpm;
+mod turns;
 
 pub use contest::peak_memory_of;
 use contest::{Contest, Score};
 use far::Far;
 use insight::Insight;
+use piv::Piv;
 use scene::Scene;
 use tpm::Tpm;
 
@@ -42,6 +45,7 @@ struct Results {
     insight: Insight,
     far: Far,
     tpm: Tpm,
+    piv: Piv,
     sizes: Vec<(String, u64)>,
 }
 
@@ -74,6 +78,7 @@ pub fn run(options: &Options) -> String {
         insight: Insight::of(&scenes[0], &contestants[0].1, options.runs),
         far: Far::measured(&hsm, &contestants, options.runs, DISTANCE, SLOW_SIGNATURE),
         tpm: Tpm::measured(&contestants[0].1, &scenes[2], options.runs),
+        piv: Piv::measured(&contestants, &scenes[2], options.runs),
         sizes: sizes(options),
     };
     fs::create_dir_all(&options.out).unwrap_or_else(|e| panic!("{}: {e}", options.out.display()));
@@ -93,8 +98,8 @@ fn contestants(options: &Options) -> Vec<(String, PathBuf)> {
 }
 
 fn sizes(options: &Options) -> Vec<(String, u64)> {
-    let ours =
-        ["keyanchor", "keyanchor-pkcs11", "keyanchor-tpm"].map(|name| options.programs.join(name));
+    let ours = ["keyanchor", "keyanchor-pkcs11", "keyanchor-tpm", "keyanchor-piv"]
+        .map(|name| options.programs.join(name));
     let sized = ours.iter().chain(&options.peer).map(|path| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         (name, fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).len())

@@ -34,7 +34,13 @@ enum Verb {
         words: Vec<OsString>,
     },
     /// Run pcscd and a YubiKey with a key, a certificate and their PKI until stopped.
-    Piv(Stay),
+    Piv {
+        #[command(flatten)]
+        stay: Stay,
+        /// As a YubiKey comes from the factory: without a key, PIN 123456, PUK 12345678.
+        #[arg(long)]
+        factory: bool,
+    },
     /// Make a throw-away HSM with keys, certificates and their PKI.
     Provision {
         /// Where to; made where it is missing, completed where it is not.
@@ -118,7 +124,7 @@ fn main() -> ExitCode {
             say(&bench::peak_memory_of(&words).to_string());
             ExitCode::SUCCESS
         }
-        Verb::Piv(stay) => piv(&stay),
+        Verb::Piv { stay, factory } => piv(&stay, factory),
         Verb::Provision { directory } => provision(&directory),
         Verb::Serve(serve) => self::serve(&serve),
         Verb::Tpm(stay) => tpm(&stay),
@@ -173,14 +179,17 @@ fn serve(arguments: &Serve) -> ExitCode {
     }
 }
 
-fn piv(arguments: &Stay) -> ExitCode {
+fn piv(arguments: &Stay, factory: bool) -> ExitCode {
     let ends = blocked_ends();
-    let desk = Desk::set_up(&arguments.directory);
+    let set_up = if factory { Desk::from_the_factory } else { Desk::set_up };
+    let desk = set_up(&arguments.directory);
     let exports: String = desk.pcscd.command_env().iter().map(export).collect();
     say(&exports);
-    let chain = desk.pcscd.dir().join("certs/9a-chain.pem");
-    say(&format!("piv:slot=9a  {}", chain.display()));
-    say(&format!("\nPIN: {}", desk.pcscd.dir().join("pin").display()));
+    if !factory {
+        let chain = desk.pcscd.dir().join("certs/9a-chain.pem");
+        say(&format!("piv:slot=9a  {}", chain.display()));
+        say(&format!("\nPIN: {}", desk.pcscd.dir().join("pin").display()));
+    }
     stay(arguments, &exports, &ends)
 }
 

@@ -64,7 +64,6 @@ fn a_uri_is_refused_with_its_fault_and_without_its_pin() {
         ("bad-uri-bare-ampersand-in-a-pin", "pkcs11:token=lab?pin-value=12&648219"),
         ("bad-uri-pin-inside-an-attribute", "pkcs11:token=lab?module-name=x;pin-value=648219"),
         ("bad-uri-foreign-attribute-not-encoded", "pkcs11:token=lab?x-own=%zz"),
-        ("scheme-of-a-later-version", "piv:9a"),
     ] {
         let lab = lab();
         let ended = run(lab.credential_process().args(["--key", uri]));

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::contest::{Contest, Score, median, milliseconds};
+use super::contest::{Contest, Score};
 use super::insight::phases;
 use super::scene::Scene;
+use super::turns::{median, milliseconds};
 use crate::fault::Fault;
 use crate::relay::Relay;
 use crate::softhsm::SoftHsm;
@@ -62,6 +63,6 @@ impl Far {
 
     /// What keyanchor's runs took.
     pub(super) fn whole(&self) -> f64 {
-        median(&self.scores[0].wall)
+        median(&self.scores[0].runs.wall)
     }
 }

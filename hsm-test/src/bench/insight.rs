@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::contest::median;
 use super::scene::Scene;
+use super::turns::median;
 use crate::files;
 use crate::softhsm::SoftHsm;
 use crate::spy::{self, Calls};

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::contest::{Score, median, quantile};
+use super::contest::Score;
+use super::piv::{Piv, Row};
 use super::tpm::Tpm;
+use super::turns::{Runs, median, quantile};
 use super::{Results, Scored};
 
 /// The table, at most 80 columns wide.
@@ -39,10 +41,9 @@ pub(super) fn table(results: &Results) -> String {
         "\nPhases of {} (those in parentheses run beside the others)\n",
         results.scenes[0].name
     );
-    for (name, time) in &results.insight.phases {
-        let _ = writeln!(out, "  {name:<20} {time:>7.1}");
-    }
+    phases(&mut out, &results.insight.phases);
     tpm(&mut out, &results.tpm);
+    piv(&mut out, &results.piv);
     let calls = &results.insight.calls;
     let _ = writeln!(
         out,
@@ -68,14 +69,51 @@ fn tpm(out: &mut String, tpm: &Tpm) {
         out,
         "\nkeyanchor with a TPM (swtpm), whole processes and the phases of the first\n"
     );
-    let Some((_, file, _)) = tpm.rows.last() else { return };
-    for (name, wall, cpu) in &tpm.rows {
-        let (whole, cpu, ratio) = (median(wall), median(cpu), median(wall) / median(file));
+    let Some((_, file)) = tpm.rows.last() else { return };
+    for (name, runs) in &tpm.rows {
+        let (whole, cpu) = (median(&runs.wall), median(&runs.cpu));
+        let ratio = to(file, runs);
         let _ =
             writeln!(out, "  {name:<20} {whole:>7.1}   cpu {cpu:>6.1}   ÷ key file {ratio:>5.2}");
     }
     let _ = writeln!(out);
-    for (name, time) in &tpm.phases {
+    phases(out, &tpm.phases);
+}
+
+/// Whole processes with a key in a YubiKey, beside one with a key in a file, and what each asks of the YubiKey.
+fn piv(out: &mut String, piv: &Piv) {
+    let _ = writeln!(
+        out,
+        "\nA YubiKey (a virtual one: USB and its own time are not in it), and the phases of the first\n\n  \
+         {:<17} {:<5} {:<18} {:>6} {:>6} {:>6} {:>5} {:>4} {:>4}",
+        "way", "cert.", "", "median", "cpu", "÷ file", "APDUs", "PINs", "sig."
+    );
+    let Some(file) = piv.rows.last() else { return };
+    for row in &piv.rows {
+        let Row { way, who, runs, asked, .. } = row;
+        let certificate = if row.has_certificate_on_card { "card" } else { "file" };
+        let _ = writeln!(
+            out,
+            "  {way:<17} {certificate:<5} {who:<18.18} {:>6.1} {:>6.1} {:>6.2} {:>5} {:>4} {:>4}",
+            median(&runs.wall),
+            median(&runs.cpu),
+            to(&file.runs, runs),
+            asked.apdus,
+            asked.pins,
+            asked.signatures
+        );
+    }
+    let _ = writeln!(out);
+    phases(out, &piv.phases);
+}
+
+/// How much longer than those others.
+fn to(others: &Runs, runs: &Runs) -> f64 {
+    median(&runs.wall) / median(&others.wall)
+}
+
+fn phases(out: &mut String, phases: &[(String, f64)]) {
+    for (name, time) in phases {
         let _ = writeln!(out, "  {name:<20} {time:>7.1}");
     }
 }
@@ -83,14 +121,14 @@ fn tpm(out: &mut String, tpm: &Tpm) {
 fn rows(out: &mut String, scored: &Scored) {
     for (place, score) in scored.scores.iter().enumerate() {
         let scene = if place == 0 { scored.name } else { "" };
-        let quartiles =
-            format!("{:.1}–{:.1}", quantile(&score.wall, 0.25), quantile(&score.wall, 0.75));
+        let Runs { wall, cpu } = &score.runs;
+        let quartiles = format!("{:.1}–{:.1}", quantile(wall, 0.25), quantile(wall, 0.75));
         let _ = writeln!(
             out,
             "  {scene:<20} {:<18.18} {:>7.1} {quartiles:>15} {:>7.1} {:>8.2}",
             score.name,
-            median(&score.wall),
-            median(&score.cpu),
+            median(wall),
+            median(cpu),
             score.to_floor
         );
     }
@@ -117,8 +155,22 @@ pub(super) fn json(results: &Results) -> Value {
             "goal_ms": far.goal(),
             "whole_ms": far.whole(),
         },
-        "tpm": results.tpm.rows.iter().map(|(name, wall, cpu)| json!({
-            "name": name, "median_ms": median(wall), "median_cpu_ms": median(cpu), "wall_ms": wall,
+        "tpm": results.tpm.rows.iter().map(|(name, runs)| json!({
+            "name": name,
+            "median_ms": median(&runs.wall),
+            "median_cpu_ms": median(&runs.cpu),
+            "wall_ms": runs.wall,
+        })).collect::<Vec<_>>(),
+        "piv": results.piv.rows.iter().map(|row| json!({
+            "way": row.way,
+            "certificate_on_card": row.has_certificate_on_card,
+            "who": row.who,
+            "median_ms": median(&row.runs.wall),
+            "median_cpu_ms": median(&row.runs.cpu),
+            "apdus": row.asked.apdus,
+            "pins": row.asked.pins,
+            "signatures": row.asked.signatures,
+            "wall_ms": row.runs.wall,
         })).collect::<Vec<_>>(),
         "phases": phases.collect::<Vec<_>>(),
         "calls": { "all": calls.all(), "C_Login": calls.of("C_Login"), "C_SignInit": calls.of("C_SignInit") },
@@ -130,11 +182,11 @@ fn scores(scores: &[Score]) -> Vec<Value> {
     let scores = scores.iter().map(|score| {
         json!({
             "name": score.name,
-            "median_ms": median(&score.wall),
-            "median_cpu_ms": median(&score.cpu),
+            "median_ms": median(&score.runs.wall),
+            "median_cpu_ms": median(&score.runs.cpu),
             "to_floor": score.to_floor,
             "peak_memory_kib": score.peak_memory,
-            "wall_ms": score.wall,
+            "wall_ms": score.runs.wall,
         })
     });
     scores.collect()

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::files;
-use crate::pki::Leaf;
+use crate::piv::{Card, Key, Pcscd, YubiKey};
+use crate::pki::{Leaf, Pki};
 use crate::server::{Config, Server};
 use crate::softhsm::SoftHsm;
 use crate::swtpm::{Swtpm, Template};
@@ -16,12 +17,21 @@ pub(super) struct Scene {
     pub(super) name: &'static str,
     pub(super) server: Server,
     key: String,
-    chain: PathBuf,
+    certificate: Certificate,
     intermediate: PathBuf,
     module: PathBuf,
     environment: Vec<(String, OsString)>,
     /// In place of the server's own, where something stands before it.
     endpoint: Option<String>,
+}
+
+/// Where the certificate of the key is.
+#[derive(Debug)]
+enum Certificate {
+    /// Beside the key; its URI is for helpers that do not look there by themselves.
+    BesideKey(String),
+    /// In a file, with the intermediate after it.
+    File(PathBuf),
 }
 
 impl Scene {
@@ -34,7 +44,7 @@ impl Scene {
         files::write(&chain, &(hsm.pki().leaf(&Leaf::of(&public)) + &intermediate));
         let in_file = Self {
             key: key.display().to_string(),
-            chain,
+            certificate: Certificate::File(chain),
             ..Self::of("key file P-256", hsm, "laptop")
         };
         vec![
@@ -46,19 +56,11 @@ impl Scene {
 
     /// A key of the token, and a server of its own.
     pub(super) fn of(name: &'static str, hsm: &SoftHsm, label: &str) -> Self {
+        let key =
+            format!("pkcs11:token=lab;object={label}?pin-source={}", hsm.pin_file().display());
         let mut environment = hsm.command_env();
         environment.push(("KEYANCHOR_RUNTIME_DIR".into(), hsm.dir().join("run").into()));
-        let pin = hsm.pin_file();
-        Self {
-            name,
-            server: Server::start(Config::lab(&hsm.pki())),
-            key: format!("pkcs11:token=lab;object={label}?pin-source={}", pin.display()),
-            chain: hsm.chain(label),
-            intermediate: hsm.pki().intermediate_pem_path(),
-            module: SoftHsm::module(),
-            environment,
-            endpoint: None,
-        }
+        Self::new(name, &hsm.pki(), key, hsm.chain(label), environment)
     }
 
     /// A new key of a TPM, at that handle or in a file.
@@ -83,16 +85,53 @@ impl Scene {
             }
             None => tpm.file(&key).display().to_string(),
         };
+        Self::new(name, &tpm.pki(), reference, tpm.chain(&key), environment)
+    }
+
+    /// A key of a card by that reference, to which its PIN is added.
+    pub(super) fn of_card(
+        name: &'static str,
+        pcscd: &Pcscd,
+        card: &Card,
+        key: &Key,
+        reference: &str,
+    ) -> Self {
+        let pin = card.dir().join("pin");
+        files::write(&pin, YubiKey::PIN);
+        let reference = format!("{reference}?pin-source={}", pin.display());
+        let mut environment = pcscd.command_env();
+        environment.push(("KEYANCHOR_RUNTIME_DIR".into(), pcscd.dir().join("runtime").into()));
+        Self::new(name, card.pki(), reference, key.chain(), environment)
+    }
+
+    fn new(
+        name: &'static str,
+        pki: &Pki,
+        key: String,
+        chain: PathBuf,
+        environment: Vec<(String, OsString)>,
+    ) -> Self {
         Self {
             name,
-            server: Server::start(Config::lab(&tpm.pki())),
-            key: reference,
-            chain: tpm.chain(&key),
-            intermediate: tpm.pki().intermediate_pem_path(),
+            server: Server::start(Config::lab(pki)),
+            key,
+            certificate: Certificate::File(chain),
+            intermediate: pki.intermediate_pem_path(),
             module: SoftHsm::module(),
             environment,
             endpoint: None,
         }
+    }
+
+    /// The same through that module.
+    pub(super) fn by(self, module: PathBuf) -> Self {
+        Self { module, ..self }
+    }
+
+    /// The same with the certificate that the device has beside the key; helpers that do not look there are given its
+    /// URI.
+    pub(super) fn with_certificate_beside_key(self, uri: &str) -> Self {
+        Self { certificate: Certificate::BesideKey(uri.to_owned()), ..self }
     }
 
     /// The same with another module, an endpoint before the server, and what the module needs to be told.
@@ -122,6 +161,10 @@ impl Scene {
             command.arg("--pkcs11-lib").arg(&self.module);
         }
         command.args(self.arguments());
+        match &self.certificate {
+            Certificate::BesideKey(_) => command.arg("--intermediates").arg(&self.intermediate),
+            Certificate::File(chain) => command.arg("--certificate").arg(chain),
+        };
         command
     }
 
@@ -131,7 +174,7 @@ impl Scene {
         let (key, _) = self.key.split_once('?').unwrap_or((&self.key, ""));
         let mut command = self.bare(program);
         command.arg("credential-process").env("SSL_CERT_FILE", self.server.ca_bundle());
-        let key = match key.starts_with("pkcs11:") {
+        let key = match self.is_of_a_module() {
             true => format!("{key}?pin-value={}", SoftHsm::PIN),
             false => key.to_owned(),
         };
@@ -139,13 +182,19 @@ impl Scene {
         command.arg("--intermediates").arg(&self.intermediate);
         let arguments = self.arguments();
         command.args(arguments.chunks(2).filter(|pair| pair[0] != "--ca-bundle").flatten());
+        command.arg("--certificate");
+        match &self.certificate {
+            Certificate::BesideKey(uri) => command.arg(uri),
+            Certificate::File(chain) => command.arg(chain),
+        };
         command
     }
 
     fn bare(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.environment.iter().cloned()).env("PATH", "/usr/bin:/bin");
-        command.env("HOME", self.chain.parent().unwrap_or(Path::new("/"))).stdin(Stdio::null());
+        let home = self.intermediate.parent().unwrap_or(Path::new("/"));
+        command.env("HOME", home).stdin(Stdio::null());
         command
     }
 
@@ -155,8 +204,16 @@ impl Scene {
             let place = arguments.iter().position(|word| word == "--endpoint");
             arguments[place.expect("the server names its endpoint") + 1].clone_from(endpoint);
         }
-        arguments.extend(["--certificate".to_owned(), self.chain.display().to_string()]);
         arguments
+    }
+
+    /// Whether the key is reached through a PKCS#11 module.
+    pub(super) fn is_of_a_module(&self) -> bool {
+        self.key.starts_with("pkcs11:")
+    }
+
+    pub(super) fn has_certificate_beside_key(&self) -> bool {
+        matches!(self.certificate, Certificate::BesideKey(_))
     }
 
     /// The key as it is named on the command line.

@@ -3,21 +3,19 @@
 
 use std::path::Path;
 
-use super::contest::timed;
 use super::insight::phases;
 use super::scene::Scene;
+use super::turns::{Runs, in_turns};
 use crate::swtpm::{Parent, Swtpm, Template};
 
 /// What was measured, in milliseconds.
 #[derive(Debug)]
 pub(super) struct Tpm {
-    /// Wall and processor time of each run, the key file's last.
-    pub(super) rows: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
+    /// Each of them by name, the key file's last.
+    pub(super) rows: Vec<(&'static str, Runs)>,
     /// Of the first of them.
     pub(super) phases: Vec<(String, f64)>,
 }
-
-const WARM_UP: usize = 3;
 
 impl Tpm {
     pub(super) fn measured(program: &Path, in_file: &Scene, runs: usize) -> Self {
@@ -30,16 +28,9 @@ impl Tpm {
             Scene::of_tpm("TPM, with a password", &tpm, &Self::LOCKED, Some(0x8100_0103)),
         ];
         let all: Vec<_> = scenes.iter().chain([in_file]).collect();
-        let mut rows: Vec<_> = all.iter().map(|it| (it.name, Vec::new(), Vec::new())).collect();
-        for round in 0..WARM_UP + runs {
-            for (scene, (_, wall, cpu)) in all.iter().zip(&mut rows) {
-                let (took, used) = timed(&mut scene.command(program));
-                if round >= WARM_UP {
-                    wall.push(took);
-                    cpu.push(used);
-                }
-            }
-        }
+        let mut commands: Vec<_> = all.iter().map(|scene| scene.command(program)).collect();
+        let names = all.iter().map(|scene| scene.name);
+        let rows = names.zip(in_turns(&mut commands, runs)).collect();
         Self { rows, phases: phases(all[0], program, runs) }
     }
 

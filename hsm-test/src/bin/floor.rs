@@ -77,7 +77,8 @@ fn on_token(
         let attributes = uri.split([';', '?']);
         attributes.filter_map(|part| part.split_once('=')).find(|(own, _)| *own == name)
     };
-    let value = |name: &str| attribute(name).map(|(_, value)| value).ok_or(format!("no {name}"));
+    let value =
+        |name: &str| attribute(name).map(|(_, value)| decoded(value)).ok_or(format!("no {name}"));
     let (token, object) = (value("token")?, value("object")?);
     let pin = fs::read_to_string(value("pin-source")?)?;
     let context = Pkcs11::new(module)?;
@@ -96,6 +97,17 @@ fn on_token(
     }
     let hash = digest(&SHA256, to_sign("ECDSA").as_bytes());
     Ok(("ECDSA", ecdsa_der(&session.sign(&Mechanism::Ecdsa, key, hash.as_ref())?)))
+}
+
+/// The label of a card's token or key has spaces.
+fn decoded(value: &str) -> String {
+    let mut parts = value.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at(2.min(part.len()));
+        let octet = u8::from_str_radix(digits, 16).unwrap_or(b'?');
+        text + char::from(octet).encode_utf8(&mut [0; 4]) + rest
+    })
 }
 
 /// The same with a P-256 key in a PKCS#8 file.

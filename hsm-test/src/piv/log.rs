@@ -52,6 +52,11 @@ impl Log {
         self.0.iter().filter(move |entry| entry.name == name)
     }
 
+    /// How many APDUs the card has got: each part of a chain is one, and each GET RESPONSE.
+    pub fn apdus(&self) -> usize {
+        self.0.iter().filter_map(|entry| entry.command).map(|command| command.chunks).sum()
+    }
+
     /// The names of the commands.
     pub fn commands(&self) -> Vec<&str> {
         let commands = self.0.iter().filter(|entry| entry.command.is_some());
