@@ -19,6 +19,7 @@ demo: packages build python ## credentials from a key that cannot leave its toke
 
 test: packages python ## every test
 	LAB=require cargo test --workspace --locked
+	cargo test --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET)/card --locked
 
 soak: packages ## as many runs with a TPM, some of them ended midway, as leave nothing behind in it
 	SOAK=1 LAB=require cargo test --test keyanchor --locked tpm::clean
@@ -36,10 +37,11 @@ bench: build ## whole processes beside a floor program, and beside another helpe
 
 lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo fmt --all --check
-	for crate in fault fuzz kryoptic; do cargo fmt --manifest-path hsm-test/$$crate/Cargo.toml --check; done
+	for crate in card fault fuzz kryoptic; do cargo fmt --manifest-path hsm-test/$$crate/Cargo.toml --check; done
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	for device in '' pkcs11 tpm; do cargo clippy --locked --no-default-features --features "$$device" -- -D warnings; done
+	for device in '' pkcs11 tpm piv; do cargo clippy --locked --no-default-features --features "$$device" -- -D warnings; done
 	cargo clippy --manifest-path hsm-test/fault/Cargo.toml --target-dir $(TARGET)/p11-fault --locked -- -D warnings
+	cargo clippy --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET)/card --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)
 	cargo deny --locked --offline --log-level error check bans licenses sources
