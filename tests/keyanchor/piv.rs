@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use hsm_test::piv::{Card, Pcscd, YubiKey};
+use hsm_test::piv::{Card, Pcscd, Template, YubiKey};
 use hsm_test::server::{Config, Server};
 use tempfile::TempDir;
 
@@ -47,6 +47,13 @@ pub(crate) fn around(pcscd: Pcscd, card: Card) -> PivLab {
     let server = Server::start(Config::lab(&pcscd.pki()));
     let folder = tempfile::tempdir().expect("a folder");
     PivLab { card, pcscd, server, folder }
+}
+
+/// The usual YubiKey with such a key.
+pub(crate) fn with_key(template: Template) -> PivLab {
+    let lab = lab();
+    lab.card.key(&template);
+    lab
 }
 
 impl PivLab {

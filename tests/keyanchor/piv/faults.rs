@@ -5,16 +5,10 @@ use std::time::{Duration, Instant};
 
 use hsm_test::piv::Template;
 
-use super::{PivLab, lab};
+use super::{PivLab, with_key};
 use crate::lab::{granted, run};
 
 const SLOT: &str = "piv:slot=9a";
-
-fn with_key() -> PivLab {
-    let lab = lab();
-    lab.card.key(&Template::P256);
-    lab
-}
 
 /// A run with the card behaving so.
 fn faulty(lab: &PivLab, script: &str) -> crate::lab::Ended {
@@ -26,7 +20,7 @@ fn faulty(lab: &PivLab, script: &str) -> crate::lab::Ended {
 
 #[test]
 fn a_card_that_is_pulled_between_the_pin_and_the_signature_is_said() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let removed = faulty(&lab, "GENERAL-AUTHENTICATE 1 pull");
     lab.check("piv-card-is-pulled-before-the-signature", &removed);
     assert!(lab.server.requests().is_empty());
@@ -38,7 +32,7 @@ fn a_card_that_is_pulled_between_the_pin_and_the_signature_is_said() {
 
 #[test]
 fn a_card_that_is_pulled_at_any_step_is_said_and_works_again() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     for step in [
         "SELECT",
         "GET-VERSION",
@@ -67,7 +61,7 @@ fn a_card_that_is_pulled_at_any_step_is_said_and_works_again() {
 
 #[test]
 fn a_card_that_never_answers_is_given_up() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     for step in ["SELECT", "GENERAL-AUTHENTICATE"] {
         let start = Instant::now();
         let ended = faulty(&lab, &format!("{step} 1 silent"));
@@ -83,7 +77,7 @@ fn a_card_that_never_answers_is_given_up() {
 
 #[test]
 fn what_a_card_answers_to_a_signature_is_said() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     for status in ["6F00", "6A80", "6581", "6700", "6982", "6FFF"] {
         let ended = faulty(&lab, &format!("GENERAL-AUTHENTICATE 1 sw {status}"));
         lab.check(&format!("piv-signature-is-answered-{}", status.to_lowercase()), &ended);
@@ -99,7 +93,7 @@ fn what_a_card_answers_to_a_signature_is_said() {
 
 #[test]
 fn a_signature_that_does_not_verify_is_not_sent() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.check("piv-signature-is-wrong", &faulty(&lab, "GENERAL-AUTHENTICATE 1 wrong"));
     lab.check("piv-signature-is-cut", &faulty(&lab, "GENERAL-AUTHENTICATE 1 garble"));
     assert!(lab.server.requests().is_empty());
@@ -107,7 +101,7 @@ fn a_signature_that_does_not_verify_is_not_sent() {
 
 #[test]
 fn answers_that_are_none_are_said() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     for (name, script) in [
         ("piv-metadata-is-cut", "GET-METADATA 1 garble"),
         ("piv-certificate-is-cut", "GET-DATA 1 garble"),

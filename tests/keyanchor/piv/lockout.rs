@@ -3,21 +3,14 @@
 
 use hsm_test::piv::{Template, YubiKey};
 
-use super::{PivLab, lab, with};
+use super::{lab, with, with_key};
 use crate::lab::{granted, run};
 
 const SLOT: &str = "piv:slot=9a";
 
-/// A YubiKey with a key in 9a.
-fn with_key() -> PivLab {
-    let lab = lab();
-    lab.card.key(&Template::P256);
-    lab
-}
-
 #[test]
 fn a_wrong_pin_costs_one_try_and_none_while_its_file_is_the_same() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let file = lab.pin("111111");
     let mut command = lab.with(SLOT);
     command.arg("--pin-file").arg(&file);
@@ -38,7 +31,7 @@ fn a_wrong_pin_costs_one_try_and_none_while_its_file_is_the_same() {
 
 #[test]
 fn all_ways_that_are_not_files_cost_one_try_together() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let mut by_variable = lab.with(SLOT);
     by_variable.args(["--pin-env", "P"]).env("P", "111111");
     let mut by_program = lab.with(SLOT);
@@ -53,7 +46,7 @@ fn all_ways_that_are_not_files_cost_one_try_together() {
 
 #[test]
 fn what_the_card_says_to_a_wrong_pin_is_told() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let with = |pin: &str, options: &[&str]| {
         run(lab.with(SLOT).arg("--pin-file").arg(lab.pin(pin)).args(options))
     };
@@ -66,7 +59,7 @@ fn what_the_card_says_to_a_wrong_pin_is_told() {
 
 #[test]
 fn the_last_try_is_left_alone_unless_it_is_asked_for_by_name() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.card.leave_tries(1);
     let (ended, pins, signatures) = lab.counted(&mut lab.with_pin(SLOT));
     assert_eq!((ended.code, pins, signatures), (4, 0, 0), "{}", ended.stderr);
@@ -80,7 +73,7 @@ fn the_last_try_is_left_alone_unless_it_is_asked_for_by_name() {
 
 #[test]
 fn the_puk_is_never_touched() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let (mark, before) = (lab.card.mark(), lab.card.state().puk_tries);
     for pin in ["111111", "2222222", "33333333", YubiKey::PIN] {
         let mut command = lab.with(SLOT);
@@ -96,7 +89,7 @@ fn the_puk_is_never_touched() {
 
 #[test]
 fn without_a_pin_and_a_person_nothing_is_tried() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let (ended, pins, signatures) = lab.counted(&mut lab.with(SLOT));
     assert_eq!((pins, signatures, lab.card.state().pin_tries), (0, 0, 3));
     lab.check("piv-no-terminal-for-the-pin", &ended);
@@ -104,7 +97,7 @@ fn without_a_pin_and_a_person_nothing_is_tried() {
 
 #[test]
 fn a_pin_that_no_card_takes_is_not_sent() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     for (name, pin) in
         [("piv-pin-that-is-too-short", "12345"), ("piv-pin-that-is-too-long", "123456789")]
     {
@@ -151,7 +144,7 @@ fn fifty_callers_with_one_wrong_pin_cost_two_tries_at_most() {
 
 #[test]
 fn twenty_runs_at_once_are_all_served() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let mark = lab.card.mark();
     std::thread::scope(|scope| {
         let run = || granted(lab.with_pin(SLOT).args(["--timeout", "60s"]));

@@ -6,21 +6,15 @@ use std::time::{Duration, Instant};
 
 use hsm_test::piv::{Pcscd, Template, YubiKey};
 
-use super::{PivLab, lab};
+use super::{PivLab, with_key};
 use crate::lab::{granted, install, run, tool};
 use crate::reach::apart;
 
 const SLOT: &str = "piv:slot=9a";
 
-fn with_key() -> PivLab {
-    let lab = lab();
-    lab.card.key(&Template::P256);
-    lab
-}
-
 #[test]
 fn without_a_daemon_it_is_said() {
-    let mut lab = with_key();
+    let mut lab = with_key(Template::P256);
     lab.pcscd.stop();
     let start = Instant::now();
     lab.check("piv-no-daemon", &run(&mut lab.with_pin(SLOT)));
@@ -32,7 +26,7 @@ fn without_a_daemon_it_is_said() {
 
 #[test]
 fn a_daemon_that_was_killed_leaves_a_socket_and_it_is_said() {
-    let mut lab = with_key();
+    let mut lab = with_key(Template::P256);
     lab.pcscd.kill();
     let ended = run(&mut lab.with_pin(SLOT));
     lab.check("piv-no-daemon", &ended);
@@ -40,7 +34,7 @@ fn a_daemon_that_was_killed_leaves_a_socket_and_it_is_said() {
 
 #[test]
 fn a_daemon_that_is_started_anew_while_a_person_types_is_found() {
-    let mut lab = with_key();
+    let mut lab = with_key(Template::P256);
     let mut terminal = hsm_test::terminal::Terminal::open();
     terminal.start_captured(&crate::lab::bare(&lab.with(SLOT)));
     terminal.wait_for("PIN for YubiKey 12345678:");
@@ -54,7 +48,7 @@ fn a_daemon_that_is_started_anew_while_a_person_types_is_found() {
 
 #[test]
 fn a_daemon_that_does_not_answer_is_given_up() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.pcscd.pause();
     let ended = run(lab.with_pin(SLOT).args(["--timeout", "3s"]));
     lab.pcscd.resume();
@@ -63,7 +57,7 @@ fn a_daemon_that_does_not_answer_is_given_up() {
 
 #[test]
 fn without_a_reader_or_a_card_it_is_said() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.card.remove();
     let start = Instant::now();
     lab.check("piv-no-card", &run(&mut lab.with_pin(SLOT)));
@@ -76,7 +70,7 @@ fn without_a_reader_or_a_card_it_is_said() {
 
 #[test]
 fn a_card_of_another_kind_is_not_a_piv_card() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.card.script("SELECT * sw 6A82");
     lab.check("piv-card-without-piv", &run(&mut lab.with_pin(SLOT)));
 }
@@ -99,7 +93,7 @@ fn only_the_host_of_cards_is_linked_with_their_library() {
 
 #[test]
 fn without_the_library_the_package_is_named_and_all_else_works() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let libraries = libraries(env!("CARGO_BIN_EXE_keyanchor-piv"));
     let line = libraries.lines().find(|line| line.contains("libpcsclite.so")).expect("linked");
     let path = line.split_whitespace().nth(2).expect("NAME => PATH");
@@ -115,7 +109,7 @@ fn without_the_library_the_package_is_named_and_all_else_works() {
 
 #[test]
 fn without_its_host_the_program_is_named() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let program: PathBuf = lab.folder.path().join("bin/keyanchor");
     std::fs::create_dir(lab.folder.path().join("bin")).expect("folder");
     install(env!("CARGO_BIN_EXE_keyanchor"), &program);

@@ -6,17 +6,11 @@ use std::time::{Duration, Instant};
 use hsm_test::piv::{PinPolicy, Template, Touch, TouchPolicy, YubiKey, until};
 use hsm_test::terminal::Terminal;
 
-use super::{PivLab, lab, with};
+use super::{with, with_key};
 use crate::lab::{Ended, bare, ended, run};
 
 const SLOT: &str = "piv:slot=9a;serial=12345678";
 const OTP: &str = "cccccccfhcjudbgudrtrrktrlurdtljjhnjfhfvtlkbr";
-
-fn with_key(template: Template) -> PivLab {
-    let lab = lab();
-    lab.card.key(&template);
-    lab
-}
 
 fn on_terminal(command: &std::process::Command) -> Terminal {
     let mut terminal = Terminal::open();

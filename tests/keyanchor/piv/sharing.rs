@@ -7,16 +7,10 @@ use std::time::{Duration, Instant};
 use hsm_test::piv::{Card, Client, Share, Template, TouchPolicy};
 use hsm_test::terminal::Terminal;
 
-use super::{PivLab, lab};
+use super::{PivLab, lab, with_key};
 use crate::lab::{bare, ended, granted, run};
 
 const SLOT: &str = "piv:slot=9a;serial=12345678";
-
-fn with_key() -> PivLab {
-    let lab = lab();
-    lab.card.key(&Template::P256);
-    lab
-}
 
 /// Runs what must be served although another program has the card for the first three seconds.
 fn served_after<T: Send>(lab: &PivLab, hold: impl FnOnce(&Card) -> T) {
@@ -42,7 +36,7 @@ fn transacting(card: &Card, name: &str) -> Client {
 
 #[test]
 fn a_card_that_another_program_holds_for_three_seconds_is_waited_for() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     served_after(&lab, |card| Client::holding(card, "teller"));
     served_after(&lab, |card| transacting(card, "teller"));
 }
@@ -58,7 +52,7 @@ fn check(name: &str, refused: &crate::lab::Ended, holder: &Client) {
 /// Both in one test: they are names that no other test may use, since the likeliest holder is named first.
 #[test]
 fn a_card_that_is_held_for_ever_is_given_up_after_five_seconds_and_the_holder_is_named() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let before = lab.card.mark();
     let holder = Client::holding(&lab.card, "scdaemon");
     let start = Instant::now();
@@ -76,7 +70,7 @@ fn a_card_that_is_held_for_ever_is_given_up_after_five_seconds_and_the_holder_is
 
 #[test]
 fn a_holder_of_another_name_is_named_as_well() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let holder = Client::holding(&lab.card, "teller");
     let refused = run(&mut lab.with_pin(SLOT));
     assert!(
@@ -89,7 +83,7 @@ fn a_holder_of_another_name_is_named_as_well() {
 /// Between two of our steps, while a person types the PIN, all others may use the card.
 #[test]
 fn others_use_the_card_while_a_person_types() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     type Disturbs = fn(&Client);
     let ways: [Disturbs; 3] = [Client::reset, Client::select_another_application, |client| {
         assert_eq!(client.verify("648219"), 0x9000)
@@ -110,7 +104,7 @@ fn others_use_the_card_while_a_person_types() {
 
 #[test]
 fn a_card_is_held_by_others_while_a_person_types() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     let mut terminal = Terminal::open();
     terminal.start_captured(&bare(&lab.with(SLOT)));
     terminal.wait_for("PIN for YubiKey 12345678:");
@@ -124,7 +118,7 @@ fn a_card_is_held_by_others_while_a_person_types() {
 /// Inside one transaction that cannot happen; a card that is reset by its own reader does the same.
 #[test]
 fn a_pin_whose_effect_is_lost_before_the_signature_is_sent_once_more() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     for fault in ["GENERAL-AUTHENTICATE 1 unverify", "GENERAL-AUTHENTICATE 1 deselect"] {
         lab.card.script(fault);
         let mark = lab.card.mark();
@@ -138,7 +132,7 @@ fn a_pin_whose_effect_is_lost_before_the_signature_is_sent_once_more() {
 
 #[test]
 fn a_pin_whose_effect_is_lost_again_and_again_is_not() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.card.script("GENERAL-AUTHENTICATE * unverify");
     let (disturbed, pins, signatures) = lab.counted(&mut lab.with_pin(SLOT));
     assert_eq!((pins, signatures, lab.card.state().pin_tries), (2, 2, 3));
@@ -147,7 +141,7 @@ fn a_pin_whose_effect_is_lost_again_and_again_is_not() {
 
 #[test]
 fn a_pin_is_not_sent_again_where_somebody_has_used_up_a_try_meanwhile() {
-    let lab = with_key();
+    let lab = with_key(Template::P256);
     lab.card.script("GENERAL-AUTHENTICATE 1 unverify");
     // the first is before the PIN, the second after the refusal, the third before it is sent once more
     lab.card.script("VERIFY-STATUS 3 sw 63C2");
