@@ -158,14 +158,12 @@ impl Device {
     ) -> Result<wire::Selected, Failure> {
         let card = self.card()?;
         let (uri, identity) = (pasteable(slot, &card.filter()), card.identity().clone());
-        let key = match card.with(|card| Key::read(card, &identity, slot))? {
+        let mut key = match card.with(|card| Key::read(card, &identity, slot))? {
             Slotted::Key(key) => key,
             Slotted::Empty => return Err(self.nothing_in(uri)),
-            Slotted::Unknown => match expected {
-                Some(public) => Key::known(public),
-                None => return Ok(wire::Selected { uri, public_key: None }),
-            },
+            Slotted::Unknown => Key::unknown(),
         };
+        key.public = key.public.or(expected.map(Ok));
         let public_key = match &key.public {
             Some(Ok(public)) => Some(Bytes::from(public.spki())),
             Some(Err(unsupported)) => {

@@ -78,13 +78,13 @@ impl Key {
             return Ok(Slotted::Key(Self::attested(&attestation)));
         }
         let public = certified(card, slot)?;
-        let key = |_| Self { public: public.clone(), pin: None, touch: None, generated: None };
+        let key = |_| Self { public: public.clone(), ..Self::unknown() };
         Ok(public.as_ref().map(key).map_or(Slotted::Unknown, Slotted::Key))
     }
 
-    /// A key of which only the public half is known, from elsewhere.
-    pub(super) fn known(public: PublicKey) -> Self {
-        Self { public: Some(Ok(public)), pin: None, touch: None, generated: None }
+    /// A key of which the card tells nothing.
+    pub(super) fn unknown() -> Self {
+        Self { public: None, pin: None, touch: None, generated: None }
     }
 
     /// From what GET METADATA answers. The crate knows how Yubico writes public keys; policies are read
