@@ -116,7 +116,7 @@ pub(super) fn problem(error: &Error) -> Problem {
 }
 
 pub(super) fn unread(failure: &Failure) -> Problem {
-    told("failed", &Report::of_failure(failure))
+    told(kind_of(failure), &Report::of_failure(failure))
 }
 
 pub(super) fn device_problem(error: &signer::Error) -> Problem {
@@ -137,12 +137,21 @@ fn told(kind: &'static str, report: &Report) -> Problem {
 fn kind(error: &signer::Error) -> &'static str {
     match error {
         signer::Error::Crashed { .. } => "crashed",
-        signer::Error::Device(Failure::Busy { .. } | Failure::CardInUse { .. }) => "busy",
-        signer::Error::Device(Failure::Module { .. }) => "unusable",
+        signer::Error::Device(failure) => kind_of(failure),
         signer::Error::Hung { .. } => "hung",
         signer::Error::Module { .. } => "unsafe",
         signer::Error::NoSuchModule { .. } => "missing",
         error if Report::of_device(error).code() == Class::Pin as u8 => "pin",
+        _ => "failed",
+    }
+}
+
+fn kind_of(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Busy { .. } | Failure::CardInUse { .. } => "busy",
+        Failure::CardSilent { .. } => "hung",
+        Failure::Module { .. } => "unusable",
+        failure if Report::of_failure(failure).code() == Class::Pin as u8 => "pin",
         _ => "failed",
     }
 }
