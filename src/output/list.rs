@@ -179,7 +179,7 @@ pub struct Certificate {
 }
 
 /// What a certificate says.
-#[derive(Clone, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct X509 {
     /// Its subject (RFC 4514).
     pub subject: String,
@@ -274,14 +274,20 @@ impl Certificate {
 
 impl Verdict {
     /// What these certificates come to. Attestations do not count, and of those that certify the
-    /// key only the valid ones do where there is one.
+    /// key only the valid ones do where there is one. One that is on the device and in a file counts
+    /// once.
     #[must_use]
     pub fn on(certificates: &[Certificate]) -> Self {
         let counted = |c: &&Certificate| c.x509.as_ref().is_some_and(|x509| !x509.attestation);
         let own = certificates.iter().filter(counted).filter(|c| c.belongs == Some(true));
-        let own: Vec<_> = own.filter_map(|c| Some(c.x509.as_ref()?.validity)).collect();
-        let of = |validity| own.iter().filter(|own| **own == validity).count();
-        if own.is_empty() {
+        let mut distinct: Vec<&X509> = Vec::new();
+        for (file, x509) in own.filter_map(|c| Some((&c.file, c.x509.as_ref()?))) {
+            if file.is_none() || !distinct.contains(&x509) {
+                distinct.push(x509);
+            }
+        }
+        let of = |validity| distinct.iter().filter(|x509| x509.validity == validity).count();
+        if distinct.is_empty() {
             return match certificates.iter().find(counted) {
                 None => Self::None,
                 Some(_) if certificates.iter().any(|c| c.belongs.is_none()) => Self::Unknown,
