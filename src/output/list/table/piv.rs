@@ -2,7 +2,7 @@
 
 use crate::output::list::table::{LABEL, Table, verdict};
 use crate::output::list::{Card, Slot};
-use crate::output::page::{Tone, shown};
+use crate::output::page::{Tone, WIDTH, shown};
 
 /// As many tries as a PIN has that nobody has mistyped, on almost all cards.
 const ALL: u32 = 3;
@@ -45,17 +45,31 @@ impl Table {
         let (number, purpose, kind) = (&slot.slot, &slot.purpose, kind(slot));
         let start = format!("{number} {purpose:purpose_width$}  {kind:kind_width$}");
         self.0.line(2, format!("{start}  {verdict}"));
-        let wishes = [("PIN", slot.pin_policy), ("touch", slot.touch_policy)];
-        let wishes =
-            wishes.into_iter().filter_map(|(what, when)| Some(format!("{what} {}", when?)));
-        let wishes = wishes.collect::<Vec<_>>().join(", ");
-        match &slot.uri {
-            Some(uri) if wishes.is_empty() => self.0.line(4, uri),
-            Some(uri) => self.0.line(4, format!("{uri}  ({wishes})")),
-            None => {}
+        if let Some(uri) = &slot.uri {
+            self.reference(uri, &wishes(slot));
         }
         self.certificates(&slot.certificates);
     }
+
+    /// Names of readers can be long: what the key wants has a line of its own then.
+    fn reference(&mut self, uri: &str, wishes: &str) {
+        let line = format!("{uri}  ({wishes})");
+        match wishes {
+            "" => self.0.line(4, uri),
+            _ if line.chars().count() + 4 <= WIDTH => self.0.line(4, line),
+            _ => {
+                self.0.line(4, uri);
+                self.0.line(6, format!("({wishes})"));
+            }
+        }
+    }
+}
+
+/// When the key wants what, as far as the card tells.
+fn wishes(slot: &Slot) -> String {
+    let wishes = [("PIN", slot.pin_policy), ("touch", slot.touch_policy)];
+    let told = wishes.into_iter().filter_map(|(what, when)| Some(format!("{what} {}", when?)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn kind(slot: &Slot) -> String {
