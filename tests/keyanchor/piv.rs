@@ -14,6 +14,7 @@ use crate::lab::{Ended, run};
 mod calls;
 mod faults;
 mod journeys;
+mod list;
 mod lockout;
 mod nowhere;
 mod other_cards;
