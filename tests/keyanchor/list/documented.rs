@@ -2,17 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use hsm_test::piv::{Algorithm, PinPolicy, Stored, Template, TouchPolicy};
 use hsm_test::softhsm::SoftHsm;
 use serde_json::Value;
 
 use crate::lab::{Lab, lab};
-use crate::list::{json, list, table};
+use crate::list::{items, json, list, table};
+use crate::piv::{self, PivLab};
 
-/// Compares with the block of this language in the documentation, or writes it there.
-fn check(language: &str, text: &str) {
+const TOP: &str = "# `keyanchor list`\n";
+const CARD: &str = "### A card\n";
+
+/// Compares with the first block of this language below a heading, or writes it there.
+fn check(heading: &str, language: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/list.md");
     let docs = std::fs::read_to_string(&path).expect("docs/list.md");
-    let (before, rest) = docs.split_once(&format!("```{language}\n")).expect("a block");
+    let below = docs.find(heading).expect("a heading");
+    let start = format!("```{language}\n");
+    let block = below + docs[below..].find(&start).expect("a block");
+    let (before, rest) = (&docs[..block], &docs[block + start.len()..]);
     let (documented, after) = rest.split_once("```\n").expect("its end");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let docs = format!("{before}```{language}\n{text}```\n{after}");
@@ -62,7 +70,7 @@ fn the_table_is_as_documented_and_fits_eighty_columns() {
     let lab = shown();
     let table = table(&mut list(&lab));
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
-    check("text", &neutral(&table));
+    check(TOP, "text", &neutral(&table));
 }
 
 #[test]
@@ -83,7 +91,30 @@ fn the_json_is_as_documented() {
     let text = neutral(&text);
     let lines = text.split_inclusive('\n');
     let text: String = lines.map(|line| fixed(line).unwrap_or_else(|| line.to_owned())).collect();
-    check("json", &text);
+    check(TOP, "json", &text);
+}
+
+/// A YubiKey with keys that want different things.
+fn card() -> PivLab {
+    let lab = piv::lab();
+    for template in [
+        Template { touch_policy: TouchPolicy::Cached, ..Template::P256 },
+        Template { slot: 0x9c, pin_policy: PinPolicy::Always, ..Template::RSA2048 },
+        Template { slot: 0x9e, ..Template::P384 },
+        Template { slot: 0x82, stored: Stored::Not, ..Template::of(Algorithm::P256) },
+    ] {
+        lab.card.key(&Template { imported: true, ..template });
+    }
+    lab
+}
+
+#[test]
+fn the_table_of_a_card_is_as_documented_and_fits_eighty_columns() {
+    let (lab, card) = (lab(), card());
+    let table = table(list(&lab).envs(card.pcscd.command_env()));
+    let (_, table) = table.split_once("\n\n").expect("the card comes after the module");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    check(CARD, "text", &neutral(table));
 }
 
 #[test]
@@ -98,8 +129,9 @@ fn every_member_is_described() {
             _ => {}
         }
     }
-    let lab = shown();
+    let (lab, card) = (shown(), card());
     let mut command = list(&lab);
+    command.envs(card.pcscd.command_env());
     command.arg("--certificate").arg(lab.hsm.chain("laptop")).args(["--key", "/nonexistent"]);
     let mut found = BTreeSet::new();
     names(&json(&mut command), &mut found);
@@ -109,4 +141,19 @@ fn every_member_is_described() {
         .filter(|name| !docs.contains(&format!("`{name}`")) && !docs.contains(&format!(".{name}`")))
         .collect();
     assert!(missing.is_empty() && found.len() > 35, "{missing:?} of {}", found.len());
+}
+
+#[test]
+fn every_member_of_a_card_is_described_as_such() {
+    let (lab, card) = (lab(), card());
+    let document = json(list(&lab).envs(card.pcscd.command_env()));
+    let [card] = items(&document, "cards") else { panic!("{document}") };
+    let names = |value: &Value, before: &str| -> Vec<String> {
+        let members = value.as_object().expect("members").keys();
+        members.map(|name| format!("`{before}{name}`")).collect()
+    };
+    let found = [names(card, ""), names(&items(card, "slots")[0], "slots.")].concat();
+    let (_, docs) = include_str!("../../../docs/list.md").split_once(CARD).expect("a section");
+    let missing: Vec<_> = found.iter().filter(|name| !docs.contains(*name)).collect();
+    assert!(missing.is_empty() && found.len() == 20, "{missing:?} of {}", found.len());
 }

@@ -154,3 +154,22 @@ fn without_a_daemon_there_are_no_cards_and_no_error() {
         lab.pcscd.restart();
     }
 }
+
+#[test]
+fn a_daemon_that_does_not_answer_is_told() {
+    let lab = lab();
+    lab.pcscd.pause();
+    let card = card(list(&lab).args(["--timeout", "1s"]));
+    lab.pcscd.resume();
+    assert_eq!((&card["name"], &card["reader"]), (&"smart cards".into(), &"".into()));
+    assert_eq!(card["problem"]["kind"], "hung", "{card}");
+}
+
+#[test]
+fn cards_are_an_answer_where_no_module_is() {
+    let mut lab = lab();
+    let list = |lab: &PivLab| run(list(lab).env("KEYANCHOR_PKCS11_LIB", "/nonexistent.so")).code;
+    assert_eq!(list(&lab), 0);
+    lab.pcscd.stop();
+    assert_eq!(list(&lab), 3);
+}
