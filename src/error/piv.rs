@@ -80,6 +80,6 @@ fn no_card(report: Report, trouble: NoCard, present: &[String]) -> Report {
 fn time(milliseconds: u64) -> String {
     match milliseconds {
         0..=999 => "less than a second".to_owned(),
-        _ => format!("{} s", milliseconds.div_ceil(1000)),
+        _ => format!("{} s", (milliseconds + 500) / 1000),
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cli::log;
 use crate::cli::pin::PinOptions;
 
-const KEY_HELP: &str = "The private key: a pkcs11: URI, tpm:handle=0x81…, piv:slot=9a or a PEM file
+const KEY_HELP: &str = "A pkcs11: URI, tpm:handle=0x81…, piv:slot=9a or a PEM file
 (--pkcs11-uri and --private-key are other names of this option)";
 
 /// Key, certificate, session and network, as they were typed.
@@ -73,7 +73,7 @@ pub struct Options {
     /// How long a run may take, a person's time apart
     #[arg(long, value_name = "TIME", default_value = "15s")]
     pub(super) timeout: String,
-    /// How long a person may take for a PIN or a touch, 50s at most
+    /// How long a person may take, 50s at most
     #[arg(long, value_name = "TIME", default_value = "50s")]
     pub(super) answer_timeout: String,
     /// Say on stderr what is done; never a secret

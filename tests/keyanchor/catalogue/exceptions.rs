@@ -9,7 +9,6 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
             "keyanchor: warning: ",
             "a wrong PIN was entered before",
             "this is the last try: ",
-            "{called} (process {process})",
             "{caller} wants to ",
             "this {} was refused a moment ago, and was not sent again",
             "the key wants a PIN of its own with each signature",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hsm_test::piv::{Pcscd, Template, YubiKey};
 
-use super::{PivLab, with_key};
+use super::with_key;
 use crate::lab::{granted, install, run, tool};
 use crate::reach::apart;
 
