@@ -162,9 +162,16 @@ pub trait Device: Sized {
     }
 
     /// Signs a message; the signature is encoded as the scheme says. `last_try` allows a login that
-    /// would lock the device if the PIN were wrong.
+    /// would lock the device if the PIN were wrong; `waits` is called when the device may begin to wait
+    /// for a touch.
     ///
     /// # Errors
     /// When the device cannot or will not sign.
-    fn sign(&mut self, scheme: Scheme, message: &[u8], last_try: bool) -> Result<Vec<u8>, Failure>;
+    fn sign(
+        &mut self,
+        scheme: Scheme,
+        message: &[u8],
+        last_try: bool,
+        waits: &dyn Fn(),
+    ) -> Result<Vec<u8>, Failure>;
 }

@@ -180,7 +180,10 @@ impl<D: Device> Host<D> {
         etiquette.may_ask(&mut Token(device))?;
         let token = device.holder().to_string();
         let notice = Notice::Type(&token);
-        let unlock = || device.unlock(None);
+        let unlock = |waits: &dyn Fn()| {
+            waits();
+            device.unlock(None)
+        };
         bell::ring(self.outbox, &etiquette.way(), &notice, bell::PATIENCE, unlock)
     }
 
@@ -229,7 +232,8 @@ impl<D: Device> Host<D> {
         let etiquette = Etiquette::new(pin, None);
         let stdin = io::stdin();
         let (person, notice) = (etiquette.way(), Notice::Insert(token));
-        bell::ring(self.outbox, &person, &notice, bell::PATIENCE, || {
+        bell::ring(self.outbox, &person, &notice, bell::PATIENCE, |waits| {
+            waits();
             let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];
             while matches!(poll(&mut hung_up, None), Err(rustix::io::Errno::INTR)) {}
         });

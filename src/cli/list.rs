@@ -115,7 +115,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     })?;
     let some = listing.key_files.iter().any(|file| file.problem.is_none())
         || listing.tpms.iter().any(|tpm| tpm.problem.is_none())
-        || cards.as_ref().is_some_and(|asked| asked.cards.is_ok());
+        || listing.cards.iter().any(|card| card.problem.is_none());
     let failed = tpm.and_then(|tpm| tpm.keys.err()).or(cards.and_then(|asked| asked.cards.err()));
     if some { Ok(()) } else { answered(modules, failed, files.error) }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::device::{self, Found, Locking};
 use crate::key::piv::{Slot, pasteable};
 use crate::key::public_key::{PublicKey, Scheme};
-use crate::lock;
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
 use crate::wire::failure::Holder;
@@ -15,6 +14,7 @@ use crate::wire::piv::{Cards, TouchPolicy};
 use crate::wire::{self, Address, Bytes, Failure, Named, Reply, Select};
 
 mod apdu;
+mod attempt;
 mod card;
 mod connected;
 mod find;
@@ -61,8 +61,7 @@ struct Selected {
 }
 
 impl device::Device for Device {
-    /// The reader's name is what all references to a card have in common: it is locked once it is
-    /// known.
+    /// What all references to a card have in common is known once it has been found: it is locked then.
     fn open(
         address: Address,
         patience: Duration,
@@ -75,7 +74,7 @@ impl device::Device for Device {
             Cards::All => None,
             Cards::One(wanted) => {
                 let found = Connected::find(&wanted, patience, outbox)?;
-                lock(lock::name("piv", found.reader()))?;
+                lock(found.lock())?;
                 Some(found)
             }
         };
@@ -137,7 +136,7 @@ impl device::Device for Device {
     }
 
     fn pin_state(&mut self) -> Result<PinState, Failure> {
-        self.tries = self.card()?.with(|card| card.tries_after_logout())?;
+        self.tries = self.card()?.with(false, |card| card.tries_after_logout())?;
         Ok(PinState { tries: sign::left_of(self.tries), initialised: true })
     }
 
@@ -145,8 +144,14 @@ impl device::Device for Device {
         self.keep(pin)
     }
 
-    fn sign(&mut self, scheme: Scheme, message: &[u8], _: bool) -> Result<Vec<u8>, Failure> {
-        self.signed(scheme, message)
+    fn sign(
+        &mut self,
+        scheme: Scheme,
+        message: &[u8],
+        last_try: bool,
+        waits: &dyn Fn(),
+    ) -> Result<Vec<u8>, Failure> {
+        self.signed(scheme, message, last_try, waits)
     }
 }
 
@@ -158,7 +163,7 @@ impl Device {
     ) -> Result<wire::Selected, Failure> {
         let card = self.card()?;
         let (uri, identity) = (pasteable(slot, &card.filter()), card.identity().clone());
-        let mut key = match card.with(|card| Key::read(card, &identity, slot))? {
+        let mut key = match card.with(false, |card| Key::read(card, &identity, slot))? {
             Slotted::Key(key) => key,
             Slotted::Empty => return Err(self.nothing_in(uri)),
             Slotted::Unknown => Key::unknown(),
@@ -179,7 +184,7 @@ impl Device {
     /// Names the slots that do have a key.
     fn nothing_in(&mut self, wanted: String) -> Failure {
         let present = self.card().and_then(|card| {
-            card.with(|card| {
+            card.with(false, |card| {
                 let has_key =
                     |slot| matches!(card.metadata(slot), Ok(Some(found)) if !found.is_empty());
                 Ok(Slot::all().filter(|slot| has_key(*slot)).collect::<Vec<_>>())
@@ -193,7 +198,7 @@ impl Device {
     fn certificate(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let Selected { slot, uri, .. } = self.selected()?;
         let (slot, key) = (*slot, uri.clone());
-        let object = self.card()?.with(|card| card.object(slot.certificate_object()))?;
+        let object = self.card()?.with(false, |card| card.object(slot.certificate_object()))?;
         let certificate = object.map(|object| key::certificate(&object)).transpose();
         let certificate = certificate.map_err(|reason| Failure::SlotCertificate { key, reason })?;
         Ok(certificate.map(|certificate| certificate.der().to_vec()))

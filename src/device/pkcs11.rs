@@ -171,7 +171,14 @@ impl device::Device for Device {
         self.keep_pin(pin)
     }
 
-    fn sign(&mut self, scheme: Scheme, message: &[u8], last_try: bool) -> Result<Vec<u8>, Failure> {
+    fn sign(
+        &mut self,
+        scheme: Scheme,
+        message: &[u8],
+        last_try: bool,
+        waits: &dyn Fn(),
+    ) -> Result<Vec<u8>, Failure> {
+        waits();
         self.sign(scheme, message, last_try)
     }
 }

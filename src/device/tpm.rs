@@ -142,7 +142,13 @@ impl device::Device for Device<'static> {
         Ok(())
     }
 
-    fn sign(&mut self, scheme: Scheme, message: &[u8], last_try: bool) -> Result<Vec<u8>, Failure> {
+    fn sign(
+        &mut self,
+        scheme: Scheme,
+        message: &[u8],
+        last_try: bool,
+        _: &dyn Fn(),
+    ) -> Result<Vec<u8>, Failure> {
         if last_try {
             self.allow_last_try();
         }

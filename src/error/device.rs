@@ -11,6 +11,8 @@ const NAME_THE_MODULE: &str = "give the module with --pkcs11-lib, or register it
 
 pub(super) fn report(error: &Error) -> Report {
     match error {
+        Error::Crashed { device, .. } if piv::is_card(device) => Report::new(Class::Local, error)
+            .hint("it is a fault of keyanchor-piv or of libpcsclite; run it with --debug and report it"),
         Error::Crashed { .. } => Report::new(Class::Local, error)
             .hint("the module is at fault; try a newer version of it, or run with --debug to see its calls"),
         Error::Device(failure) => of_failure(failure),
@@ -19,7 +21,7 @@ pub(super) fn report(error: &Error) -> Report {
                 .cause("its device host was ended")
                 .hint(response_code::CONNECTION)
         }
-        Error::Hung { device, .. } if ["YubiKey", "PIV card"].iter().any(|is| device.starts_with(is)) => {
+        Error::Hung { device, .. } if piv::is_card(device) => {
             Report::new(Class::Deadline, error)
                 .cause("its device host was ended")
                 .hint(piv::PULL_IT)
@@ -59,7 +61,7 @@ pub(super) fn report(error: &Error) -> Report {
             .hint(format!("install {packages}")),
         Error::System(source) => Report::new(Class::Local, error)
             .cause(crate::paths::reason(source))
-            .hint("this computer is out of processes, files or memory, or keyanchor-pkcs11 is not executable"),
+            .hint("this computer is out of processes, files or memory, or the device host is not executable"),
         Error::TpmKeyFile { source, .. } => tpm::key_file(error, source),
         Error::Unfit { reason } => Report::new(Class::Local, error)
             .cause(reason)

@@ -18,6 +18,11 @@ pub(super) const ANOTHER_KEY: &str = "name a slot with an RSA key from 2048 bits
 /// What helps a card or a daemon that hangs.
 pub(super) const PULL_IT: &str = "pull the card out and put it in again, or restart pcscd";
 
+/// Whether that is what a card, or the service for them, is called (`wire::Address`).
+pub(super) fn is_card(device: &str) -> bool {
+    ["YubiKey", "PIV card", "smart card"].iter().any(|name| device.starts_with(name))
+}
+
 /// `None` for what is not a card's alone.
 pub(super) fn of_failure(failure: &Failure) -> Option<Report> {
     Some(match failure {
@@ -67,7 +72,7 @@ fn no_card(report: Report, trouble: NoCard, present: &[String]) -> Report {
             .hint("insert the right one, or correct the URI; --wait waits for it"),
         NoCard::NotPermitted => report
             .cause(listed(present))
-            .hint("the rules of polkit for pcscd decide who may use cards: org.debian.pcsc-lite.access_card"),
+            .hint("the rules of polkit decide who may use cards: org.debian.pcsc-lite.access_pcsc and access_card"),
         NoCard::NoReader => report
             .cause("a YubiKey is a reader itself where its CCID interface is enabled")
             .hint("insert it; if it is in, see whether lsusb and pcsc_scan show it"),

@@ -35,9 +35,10 @@ impl<D: Device> Signature<'_, D> {
     /// Signs with the PIN that the device has already, or with none.
     pub(super) fn make(&mut self) -> Result<(), Failure> {
         let device = &mut *self.device;
-        let mut sign = || device.sign(self.scheme, self.message, self.last_try);
+        let mut sign =
+            |waits: &dyn Fn()| device.sign(self.scheme, self.message, self.last_try, waits);
         self.made = match &self.bell {
-            None => sign(),
+            None => sign(&|| {}),
             Some(bell) => bell::ring(bell.outbox, bell.person, &bell.notice, bell.after, sign),
         }?;
         Ok(())

@@ -12,19 +12,20 @@ use crate::wire::{self, Reply};
 /// How long nothing is said, where nothing else is known.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Does what may have to wait for a person, and tells them so if it does. The message is gone when it
-/// is over.
+/// Does what may have to wait for a person, and tells them so if it does: so long after `work` has said
+/// that the wait begins. The message is gone when it is over.
 pub fn ring<T>(
     outbox: &Outbox,
     person: &(dyn Fn() -> Box<dyn Prompt> + Sync),
     notice: &Notice<'_>,
     after: Duration,
-    work: impl FnOnce() -> T,
+    work: impl FnOnce(&dyn Fn()) -> T,
 ) -> T {
     thread::scope(|scope| {
         let (working, over) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel::<()>();
         let tell = move || {
-            if waits(&over, after) {
+            if begun.recv().is_ok() && waits(&over, after) {
                 outbox.send(&Reply::Notice(wire::Notice::Waiting(notice.awaited())));
                 person().notify(notice, &mut |time| waits(&over, time));
                 // Whoever could not be told is waited for all the same.
@@ -34,8 +35,11 @@ pub fn ring<T>(
         };
         // Without a thread nobody is told, and the work is done.
         let _ = thread::Builder::new().spawn_scoped(scope, tell);
-        let answer = work();
-        drop(working);
+        // Nobody may listen: then nobody is told.
+        let answer = work(&|| {
+            let _ = begin.send(());
+        });
+        drop((begin, working));
         answer
     })
 }

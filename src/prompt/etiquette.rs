@@ -389,7 +389,7 @@ pub fn tries_left(tries: Tries, word: &str, asked_again: bool) -> Option<String>
         Tries::Left(tries) => return Some(format!("{tries} tries are left")),
         Tries::None => "it is locked now",
         Tries::One if is_tpm => "this is the last try: a wrong password locks the TPM",
-        Tries::One => "this is the last try: a wrong PIN locks the token",
+        Tries::One => "this is the last try: a wrong PIN locks it",
         // It does not count them for this key.
         Tries::Unknown if is_tpm => return None,
         Tries::Unknown if asked_again => "the token does not say how many tries are left",

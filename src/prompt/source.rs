@@ -183,18 +183,8 @@ pub(super) fn check(pin: &str) -> Result<(), &'static str> {
         "" => Err("the PIN is empty"),
         pin if pin.len() > LONGEST => Err("the PIN is longer than 255 bytes"),
         pin if pin.chars().any(char::is_control) => Err("the PIN holds a control character"),
-        pin if is_one_time_password(pin) => {
-            Err("it is a one-time password, as a YubiKey types it when it is touched by accident")
-        }
         _ => Ok(()),
     }
-}
-
-/// 32 characters of Yubico's alphabet for passwords that come out right on all keyboards, and up to 16
-/// of them before that for the public identity of the key.
-fn is_one_time_password(text: &str) -> bool {
-    let modhex = |byte: u8| b"cbdefghijklnrtuv".contains(&byte.to_ascii_lowercase());
-    (32..=48).contains(&text.len()) && text.bytes().all(modhex)
 }
 
 #[cfg(test)]
@@ -210,16 +200,6 @@ mod tests {
             .expect("chmod");
         let mut source = Source::new(PinSource::File(FilePath(file.path().into())), None);
         source.read().map(|(pin, _)| pin.expose().to_owned())
-    }
-
-    #[test]
-    fn a_one_time_password_is_not_a_pin() {
-        let typed = "cccccccfhcjudbgudrtrrktrlurdtljjhnjfhfvtlkbr";
-        assert!(check(typed).is_err_and(|reason| reason.contains("one-time password")));
-        assert!(check(&typed.to_uppercase()).is_err());
-        for pin in ["648219", "cccccc", &typed[..31], &typed.repeat(2), &typed.replace('c', "a")] {
-            assert_eq!(check(pin), Ok(()), "{pin}");
-        }
     }
 
     #[test]

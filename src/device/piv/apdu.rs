@@ -16,15 +16,22 @@ pub(super) struct Command {
     instruction: u8,
     parameters: [u8; 2],
     data: Zeroizing<Vec<u8>>,
+    /// Whether an answer is expected besides its status.
+    asks: bool,
 }
 
 impl Command {
     pub(super) fn new(name: &'static str, instruction: u8, parameters: [u8; 2]) -> Self {
-        Self { name, instruction, parameters, data: Zeroizing::new(Vec::new()) }
+        Self { name, instruction, parameters, data: Zeroizing::new(Vec::new()), asks: true }
     }
 
     pub(super) fn with(self, data: Zeroizing<Vec<u8>>) -> Self {
         Self { data, ..self }
+    }
+
+    /// The same where nothing is to come back but the status.
+    pub(super) fn without_answer(self) -> Self {
+        Self { asks: false, ..self }
     }
 
     /// As it goes to the card: one piece, or several that are chained. The last one asks for as long
@@ -45,7 +52,7 @@ impl Command {
                 out.push(u8::try_from(data.len()).unwrap_or(u8::MAX));
                 out.extend(data);
             }
-            if place == last {
+            if place == last && self.asks {
                 out.push(0);
             }
             out

@@ -1,6 +1,8 @@
 //! The commands of the PIV application (SP 800-73-4 Part 2 §3) and those that Yubico has added, on a
 //! card that nobody else uses meanwhile.
 
+use std::cell::Cell;
+
 use pcsc::Transaction;
 use zeroize::Zeroizing;
 
@@ -32,22 +34,22 @@ const BUFFER: usize = 4096;
 
 /// An object that holds the card holder's unique identifier (SP 800-73-4 Part 1 §3.1.2).
 const CHUID: [u8; 3] = [0x5f, 0xc1, 0x02];
-const GUID: u16 = 0x34;
 
 /// The PIN, or with P1 = FF its end (SP 800-73-4 Part 2 §3.2.1).
 fn verify(p1: u8) -> Command {
-    Command::new("VERIFY", 0x20, [p1, 0x80])
+    Command::new("VERIFY", 0x20, [p1, 0x80]).without_answer()
 }
 
 /// A card in a transaction.
 pub(super) struct Card<'t> {
     transaction: &'t Transaction<'t>,
     outbox: &'t Outbox,
+    reset: Cell<bool>,
 }
 
 impl<'t> Card<'t> {
     pub(super) fn new(transaction: &'t Transaction<'t>, outbox: &'t Outbox) -> Self {
-        Self { transaction, outbox }
+        Self { transaction, outbox, reset: Cell::new(false) }
     }
 
     /// Selects PIV. Whatever PIN was accepted before counts no more, on all cards but a few.
@@ -90,10 +92,9 @@ impl<'t> Card<'t> {
         self.select().map(|()| answer)
     }
 
-    /// What tells a card from others that has no serial number.
-    pub(super) fn guid(&self) -> Result<Option<Vec<u8>>, Trouble> {
-        let chuid = self.object(CHUID)?;
-        Ok(chuid.and_then(|chuid| tlv::value(&chuid, GUID).map(<[u8]>::to_vec)))
+    /// The card holder's unique identifier.
+    pub(super) fn chuid(&self) -> Result<Option<Vec<u8>>, Trouble> {
+        self.object(CHUID)
     }
 
     /// How many tries the PIN has left, which costs none; `None` where the card does not say, because
@@ -101,7 +102,7 @@ impl<'t> Card<'t> {
     pub(super) fn tries(&self) -> Result<Option<u32>, Trouble> {
         match self.send(&verify(0))?.1 {
             Status::DONE => Ok(None),
-            status => tries("VERIFY", status),
+            status => tries(status).map(Some),
         }
     }
 
@@ -127,17 +128,24 @@ impl<'t> Card<'t> {
         }
         match self.send(&verify(0).with(data))?.1 {
             Status::DONE => Ok(Ok(())),
-            status => Ok(Err(tries("VERIFY", status)?.unwrap_or_default())),
+            status => tries(status).map(Err),
         }
     }
 
-    /// Takes the PIN's effect away. A card that does not know how to loses it with the next selection.
+    /// Takes the PIN's effect away: by a command, or where the card does not know it by a selection. Where
+    /// that does not help either, the card is reset when it is left.
     pub(super) fn log_out(&self) {
-        let done = self.send(&verify(0xff)).is_ok_and(|(_, status)| status == Status::DONE);
-        if !done {
-            // Whatever is wrong now, the signature is there.
-            let _ = self.select();
+        let status = self.send(&verify(0xff)).map(|(_, status)| status);
+        if status.is_ok_and(|status| status == Status::DONE) {
+            return;
         }
+        let gone = self.select().is_ok() && self.is_verified().is_ok_and(|verified| !verified);
+        self.reset.set(!gone);
+    }
+
+    /// Whether it must be reset when it is left.
+    pub(super) fn wants_reset(&self) -> bool {
+        self.reset.get()
     }
 
     /// One private-key operation over a block, which is the card's own for the algorithm: an ECDSA
@@ -234,6 +242,6 @@ fn refused(function: &'static str, status: Status) -> Trouble {
     Trouble { function, what: What::Status(status) }
 }
 
-fn tries(function: &'static str, status: Status) -> Result<Option<u32>, Trouble> {
-    status.tries().map(Some).ok_or_else(|| refused(function, status))
+fn tries(status: Status) -> Result<u32, Trouble> {
+    status.tries().ok_or_else(|| refused("VERIFY", status))
 }

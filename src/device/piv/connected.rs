@@ -11,9 +11,10 @@ use crate::device::piv::card::Card;
 use crate::device::piv::find::{self, Found};
 use crate::device::piv::holder;
 use crate::device::piv::identity::Identity;
-use crate::device::piv::link::{Link, Patience};
-use crate::device::piv::trouble::{Trouble, What};
+use crate::device::piv::link::{Fate, Link, Patience};
+use crate::device::piv::trouble::{self, Trouble, What};
 use crate::key::piv::CardFilter;
+use crate::lock;
 use crate::wire::outbox::Outbox;
 use crate::wire::piv::NoCard;
 use crate::wire::{Failure, Reply};
@@ -42,9 +43,12 @@ impl Connected {
         &self.found.identity
     }
 
-    /// The reader's name.
-    pub(super) fn reader(&self) -> &[u8] {
-        self.found.reader.as_bytes()
+    /// The name of the lock that all who use this card share, wherever it is put in.
+    pub(super) fn lock(&self) -> String {
+        match self.found.identity.serial {
+            Some(serial) => lock::name("piv", &serial.to_be_bytes()),
+            None => lock::name("piv", self.found.reader.as_bytes()),
+        }
     }
 
     /// What it is called.
@@ -57,26 +61,35 @@ impl Connected {
         self.found.identity.filter(&self.found.reader)
     }
 
-    /// Uses the card in one transaction.
+    /// Uses the card in one transaction. Whether it is still the same is looked at where it has been moved
+    /// since, and always where it is to be `sure`: a YubiKey is a reader itself, and another one that is
+    /// put in may look as if nothing had happened.
     pub(super) fn with<T>(
         &mut self,
+        sure: bool,
         run: impl FnOnce(&Card<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Failure> {
         let now = self.find_again()?;
         let (name, outbox) = (self.name(), self.outbox);
         let late = || give_up(&name, outbox);
         let patience = Patience { time: self.patience, late: &late, begun: &|| {} };
-        let changed = now != self.found.events;
+        let moved = now != self.found.events;
         let answer = self.link.with(&self.found.reader, patience, outbox, |card| {
-            if changed && Identity::read(card)? != self.found.identity {
+            if (sure || moved) && !self.found.identity.is_that_of(card, moved)? {
                 return Err(Trouble { function: "GET SERIAL", what: What::Exchanged });
             }
             run(card)
         });
         self.found.events = now;
         answer.map_err(|trouble| {
-            let pulled = trouble.may_be_absence() && self.link.has_lost(&self.found.reader, now);
-            if pulled { trouble.removal(&name) } else { trouble.failure(&name) }
+            if !trouble.may_be_absence() {
+                return trouble.failure(&name);
+            }
+            match self.link.fate(&self.found.reader, now) {
+                Fate::In => trouble.failure(&name),
+                Fate::Out => trouble.removal(&name),
+                Fate::Unknown => trouble::service(),
+            }
         })
     }
 

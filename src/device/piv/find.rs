@@ -136,6 +136,9 @@ pub(super) fn one(
             }
             Looked::InUse => in_the_way = Some(in_use(&reader)),
             Looked::Silent => in_the_way = Some(Failure::CardSilent { card: reader.title() }),
+            Looked::Refused(trouble) if trouble.is_not_permitted() => {
+                in_the_way = Some(trouble.failure(&reader.title()));
+            }
             Looked::Refused(trouble) => without.push(reader.refused(&trouble)),
             Looked::Empty => without.push(reader.empty()),
         }

@@ -2,32 +2,44 @@
 
 use std::ffi::CStr;
 
+use sha2::{Digest, Sha256};
+
 use crate::device::piv::card::Card;
 use crate::device::piv::trouble::Trouble;
 use crate::key::piv::CardFilter;
 
-/// A card, told from others. Two of the same are the same card.
+/// A card, told from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// The number that is printed on a YubiKey.
-    pub(super) serial: Option<u32>,
     /// The firmware of a YubiKey.
     pub(super) firmware: Option<[u8; 3]>,
-    /// The card holder's unique identifier of a card without such a number.
-    guid: Option<Vec<u8>>,
+    /// The number that is printed on a YubiKey.
+    pub(super) serial: Option<u32>,
+    /// Of a card that tells no such number: the SHA-256 of its card holder's unique identifier, which
+    /// has a random number in it, or a signature.
+    chuid: Option<[u8; 32]>,
 }
 
 impl Identity {
     pub(super) fn read(card: &Card<'_>) -> Result<Self, Trouble> {
         let firmware = if card.is_a_yubikey()? { card.version()? } else { None };
         let serial = firmware.map_or(Ok(None), |version| card.serial(version))?;
-        let firmware = firmware.filter(|_| serial.is_some());
-        let guid = if serial.is_none() { card.guid()? } else { None };
-        Ok(Self { serial, firmware, guid })
+        let chuid = if serial.is_none() { card.chuid()? } else { None };
+        let chuid = chuid.map(|chuid| Sha256::digest(chuid).into());
+        Ok(Self { firmware, serial, chuid })
+    }
+
+    /// Whether it is this card. Of one that tells nothing it can only be said that it was not `moved`.
+    pub(super) fn is_that_of(&self, card: &Card<'_>, moved: bool) -> Result<bool, Trouble> {
+        match (self.serial, self.firmware, self.chuid) {
+            (Some(serial), Some(firmware), _) => Ok(card.serial(firmware)? == Some(serial)),
+            (.., Some(_)) => Ok(Self::read(card)? == *self),
+            (.., None) => Ok(!moved),
+        }
     }
 
     pub(super) fn is_yubikey(&self) -> bool {
-        self.serial.is_some()
+        self.firmware.is_some()
     }
 
     /// What it is called, in that reader.
@@ -40,8 +52,7 @@ impl Identity {
 
     /// What tells it from others of that name.
     pub(super) fn distinct(&self) -> String {
-        let guid = self.guid.iter().flatten();
-        guid.map(|byte| format!("{byte:02x}")).collect()
+        self.chuid.iter().flatten().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// What a reference must have to mean this card and no other, in that reader.

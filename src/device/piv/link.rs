@@ -28,8 +28,17 @@ pub(super) struct Reader {
     pub(super) name: CString,
     /// Whether there is a card in it.
     pub(super) holds_a_card: bool,
-    /// Goes up with each insertion and removal.
+    /// Goes up with each insertion and removal while the reader itself is there.
     pub(super) events: u32,
+}
+
+/// What has become of a card.
+#[derive(PartialEq, Eq)]
+pub(super) enum Fate {
+    In,
+    Out,
+    /// The daemon is not there any more.
+    Unknown,
 }
 
 /// What happens while a card is waited for, and for how long it is.
@@ -75,16 +84,17 @@ impl Link {
         }
     }
 
-    /// Whether the card of before is out, which may turn out a moment later.
-    pub(super) fn has_lost(&self, name: &CStr, events: u32) -> bool {
+    /// What has become of a card with which something went wrong, which may turn out a moment later.
+    pub(super) fn fate(&self, name: &CStr, events: u32) -> Fate {
         let until = Deadline::after(POLLED);
         loop {
             match self.reader(name) {
+                Err(_) => return Fate::Unknown,
                 Ok(Some(reader)) if reader.holds_a_card && reader.events == events => {}
-                _ => return true,
+                Ok(_) => return Fate::Out,
             }
             if until.passed() {
-                return false;
+                return Fate::In;
             }
             thread::sleep(jitter(20, 40));
         }
@@ -109,7 +119,15 @@ impl Link {
             Card::new(&transaction, outbox).select().map(|()| transaction)
         });
         match selected {
-            Ok(transaction) => run(&Card::new(&transaction, outbox)),
+            Ok(transaction) => {
+                let card = Card::new(&transaction, outbox);
+                let answer = run(&card);
+                if card.wants_reset() {
+                    // Whatever is wrong with it now, the answer is there.
+                    let _ = transaction.end(Disposition::ResetCard);
+                }
+                answer
+            }
             Err(trouble) if trouble.is_reset() && !deadline.passed() => {
                 let patience = Patience { time: deadline.left(), ..patience };
                 self.with(reader, patience, outbox, run)

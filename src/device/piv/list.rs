@@ -65,7 +65,7 @@ fn card((reader, looked): (Reader, Looked<Told>)) -> Option<piv::Card> {
 impl Told {
     fn read(card: &Card<'_>) -> Result<Self, Trouble> {
         let identity = Identity::read(card)?;
-        // Who has given a PIN to the card goes on using it: that is no affair of ours.
+        // On the few cards that keep a PIN beyond a selection it is no affair of ours.
         let tries = left_of(card.tries()?);
         let mut slots = Vec::new();
         for slot in Slot::all() {

@@ -62,6 +62,11 @@ impl Trouble {
         matches!(self.what, What::Pcsc(_)) && !self.is_of_the_service() && !self.is_reset()
     }
 
+    /// Whether this user may not use it.
+    pub(super) fn is_not_permitted(&self) -> bool {
+        matches!(self.what, What::Pcsc(Pcsc::SecurityViolation))
+    }
+
     /// As the failure of a card that was pulled out.
     pub(super) fn removal(&self, card: &str) -> Failure {
         match self.failure(card) {

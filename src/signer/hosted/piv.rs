@@ -55,7 +55,7 @@ pub struct Asked {
     pub took: Duration,
 }
 
-/// Asks for all cards, where there is a daemon for them. No PIN is sent.
+/// Asks for all cards, where there is a daemon for them and it has any. No PIN is sent.
 #[must_use]
 pub fn list(time: Duration, settings: &Settings) -> Option<Asked> {
     let start = Instant::now();
@@ -65,6 +65,7 @@ pub fn list(time: Duration, settings: &Settings) -> Option<Asked> {
     }
     let cards = match ask(time, settings) {
         Err(Error::Device(Failure::NoCard { trouble: NoCard::NoService, .. })) => return None,
+        Ok(Listed { cards }) if cards.is_empty() => return None,
         answer => answer,
     };
     Some(Asked { cards, took: start.elapsed() })

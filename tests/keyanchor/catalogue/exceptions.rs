@@ -70,7 +70,8 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
     (
         "the lab's pcscd has no polkit, and its holders of cards are of one user",
         &[
-            "the rules of polkit for pcscd decide",
+            "the rules of polkit decide who may use cards",
+            "it is a fault of keyanchor-piv or of libpcsclite",
             "the smart card reader cannot be used",
             "which one cannot be seen from here",
         ],

@@ -1,13 +1,13 @@
 //! No daemon, no reader, no card, no library: each a sentence, and nothing else is the worse for it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hsm_test::piv::{Pcscd, Template, YubiKey};
+use hsm_test::piv::{Pcscd, Template, Touch, TouchPolicy, YubiKey, until};
 
 use super::with_key;
-use crate::lab::{granted, install, run, tool};
+use crate::lab::{ended, granted, install, run, tool};
 use crate::reach::apart;
 
 const SLOT: &str = "piv:slot=9a";
@@ -42,8 +42,19 @@ fn a_daemon_that_is_started_anew_while_a_person_types_is_found() {
     lab.pcscd.restart();
     lab.card.await_insertion();
     terminal.type_in(&format!("{}\n", YubiKey::PIN));
-    let ended = crate::lab::ended(&terminal.finish());
+    let ended = ended(&terminal.finish());
     assert_eq!(ended.code, 0, "{} {}", ended.stderr, terminal.shown());
+}
+
+#[test]
+fn a_daemon_that_dies_during_a_signature_is_said() {
+    let mut lab = with_key(Template { touch_policy: TouchPolicy::Always, ..Template::P256 });
+    lab.card.touch(Touch::Never);
+    let mut command = lab.with_pin(SLOT);
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    until("a touch is awaited", || lab.card.log().count("TOUCH awaited") > 0);
+    lab.pcscd.kill();
+    lab.check("piv-no-daemon", &ended(&run.wait_with_output().expect("a child")));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What a person in front of the card is asked and told: the PIN, a touch only where one is awaited, and which card
 //! is to be put in.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use hsm_test::piv::{PinPolicy, Template, Touch, TouchPolicy, YubiKey, until};
+use hsm_test::piv::{Client, PinPolicy, Template, Touch, TouchPolicy, YubiKey, until};
 use hsm_test::terminal::Terminal;
 
 use super::{with, with_key};
@@ -90,6 +91,18 @@ fn no_touch_is_asked_for_where_none_is_awaited() {
 }
 
 #[test]
+fn no_touch_is_asked_for_while_another_program_holds_the_card() {
+    let touch_policy = TouchPolicy::Always;
+    let lab = with_key(Template { touch_policy, pin_policy: PinPolicy::Never, ..Template::P256 });
+    let holder = Client::holding(&lab.card, "teller");
+    let mut terminal = on_terminal(&lab.with(SLOT));
+    thread::sleep(Duration::from_secs(2));
+    drop(holder);
+    assert_eq!(finish(&mut terminal).code, 0, "{}", terminal.shown());
+    assert_eq!(terminal.shown(), "");
+}
+
+#[test]
 fn a_touch_that_is_refused_or_comes_too_late_is_said() {
     let lab = with(YubiKey { touch_timeout: Duration::from_secs(2), ..YubiKey::V5_4 });
     for pin_policy in [PinPolicy::Once, PinPolicy::Always, PinPolicy::Never] {
@@ -164,6 +177,16 @@ fn another_card_in_its_place_is_not_sent_the_pin() {
     let removed = finish(&mut terminal);
     assert_eq!(another.log_since(mark).count("VERIFY"), 0);
     lab.check("piv-another-card-is-in-its-place", &removed);
+}
+
+/// A YubiKey is its own reader, whose count of events begins anew with it: only the card itself can tell.
+#[test]
+fn a_card_that_turns_out_to_be_another_one_is_not_sent_the_pin() {
+    let lab = with_key(Template::P256);
+    lab.card.script("GET-SERIAL 2 data 00000007 9000");
+    let (exchanged, pins, _) = lab.counted(&mut lab.with_pin("piv:slot=9a"));
+    assert_eq!(pins, 0, "{}", exchanged.stderr);
+    lab.check("piv-another-card-is-in-its-place", &exchanged);
 }
 
 #[test]

@@ -143,15 +143,32 @@ fn a_pin_whose_effect_is_lost_again_and_again_is_not() {
 fn a_pin_is_not_sent_again_where_somebody_has_used_up_a_try_meanwhile() {
     let lab = with_key(Template::P256);
     lab.card.script("GENERAL-AUTHENTICATE 1 unverify");
-    // the first is before the PIN, the second after the refusal, the third before it is sent once more
-    lab.card.script("VERIFY-STATUS 3 sw 63C2");
+    // two are before the PIN, the third after the refusal, the fourth before it is sent once more
+    lab.card.script("VERIFY-STATUS 4 sw 63C2");
     let (disturbed, pins, signatures) = lab.counted(&mut lab.with_pin(SLOT));
     assert_eq!((pins, signatures), (1, 1), "{}", disturbed.stderr);
     lab.check("piv-tries-are-used-up-meanwhile", &disturbed);
     lab.card.clear();
     lab.card.script("GENERAL-AUTHENTICATE 1 unverify");
-    lab.card.script("VERIFY-STATUS 3+ sw 9000");
-    lab.check("piv-tries-are-not-told-meanwhile", &run(&mut lab.with_pin(SLOT)));
+    lab.card.script("VERIFY-STATUS 4+ sw 9000");
+    lab.check("piv-tries-are-used-up-meanwhile", &run(&mut lab.with_pin(SLOT)));
+}
+
+/// Between the look at the tries and the PIN another program may have used them up.
+#[test]
+fn the_last_try_is_left_alone_where_others_have_come_to_it_meanwhile() {
+    let lab = with_key(Template::P256);
+    for (status, code) in [("63C1", 4), ("6983", 4), ("63C2", 0)] {
+        lab.card.script(&format!("VERIFY-STATUS 2 sw {status}"));
+        let (ended, pins, _) = lab.counted(&mut lab.with_pin(SLOT));
+        assert_eq!(
+            (ended.code, pins),
+            (code, usize::from(code == 0)),
+            "{status}: {}",
+            ended.stderr
+        );
+        lab.card.clear();
+    }
 }
 
 /// Whoever waits for a touch holds the card; another YubiKey is used meanwhile, and this one afterwards.
