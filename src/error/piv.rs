@@ -2,7 +2,7 @@
 
 use crate::error::{Class, Report, listed};
 use crate::wire::Failure;
-use crate::wire::piv::NoCard;
+use crate::wire::failure::NoCard;
 
 /// How a blocked PIN is made good.
 pub(super) const UNBLOCK: &str =

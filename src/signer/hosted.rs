@@ -13,7 +13,7 @@ use crate::key::tpm::TpmRef;
 use crate::key::uri::{PinAttribute, Pkcs11Uri, pasteable};
 use crate::secret::Secret;
 use crate::signer::{Error, Settings, Signer, modules};
-use crate::wire::piv::NoCard;
+use crate::wire::failure::NoCard;
 use crate::wire::{
     Address, Bytes, Failure, FilePath, Named, PinRules, PinSource, Reply, Request, Select,
     Selected, Wanted,

@@ -5,8 +5,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::piv;
-
 /// A request that failed.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
@@ -106,7 +104,7 @@ pub enum Failure {
         /// What was looked for: `YubiKey with serial 12345678`.
         wanted: String,
         /// What the trouble is.
-        trouble: piv::NoCard,
+        trouble: NoCard,
         /// The cards that are there, and the readers without one; or what the system said.
         present: Vec<String>,
     },
@@ -265,12 +263,12 @@ pub enum Failure {
     Protocol,
 }
 
-fn no_card(wanted: &str, trouble: piv::NoCard) -> String {
+fn no_card(wanted: &str, trouble: NoCard) -> String {
     match trouble {
-        piv::NoCard::Absent => format!("no {wanted} is there"),
-        piv::NoCard::NotPermitted => "the smart card reader cannot be used".to_owned(),
-        piv::NoCard::NoReader => format!("no {wanted} is there, and no smart card reader"),
-        piv::NoCard::NoService => "the smart card service is not running".to_owned(),
+        NoCard::Absent => format!("no {wanted} is there"),
+        NoCard::NotPermitted => "the smart card reader cannot be used".to_owned(),
+        NoCard::NoReader => format!("no {wanted} is there, and no smart card reader"),
+        NoCard::NoService => "the smart card service is not running".to_owned(),
     }
 }
 
@@ -361,6 +359,19 @@ impl fmt::Display for Origin {
             Self::Variable => write!(f, "the variable of --pin-env"),
         }
     }
+}
+
+/// Why there is no card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoCard {
+    /// There are readers, and none of them has it.
+    Absent,
+    /// This user may not use the reader.
+    NotPermitted,
+    /// There is no reader: a YubiKey is one itself.
+    NoReader,
+    /// The PC/SC daemon does not run.
+    NoService,
 }
 
 /// Why there is no TPM.

@@ -16,19 +16,6 @@ pub enum Cards {
     One(CardFilter),
 }
 
-/// Why there is no card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NoCard {
-    /// There are readers, and none of them has it.
-    Absent,
-    /// This user may not use the reader.
-    NotPermitted,
-    /// There is no reader: a YubiKey is one itself.
-    NoReader,
-    /// The PC/SC daemon does not run.
-    NoService,
-}
-
 /// The cards that are there.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Listed {

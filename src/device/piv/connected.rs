@@ -15,8 +15,8 @@ use crate::device::piv::link::{Fate, Link, Patience};
 use crate::device::piv::trouble::{self, Trouble, What};
 use crate::key::piv::CardFilter;
 use crate::lock;
+use crate::wire::failure::NoCard;
 use crate::wire::outbox::Outbox;
-use crate::wire::piv::NoCard;
 use crate::wire::{Failure, Reply};
 
 /// A card that is in use.

@@ -15,8 +15,8 @@ use crate::device::piv::trouble::{Trouble, What};
 use crate::device::piv::{holder, trouble};
 use crate::key::piv::CardFilter;
 use crate::wire::Failure;
+use crate::wire::failure::NoCard;
 use crate::wire::outbox::Outbox;
-use crate::wire::piv::NoCard;
 
 /// A card, and where it is.
 pub(super) struct Found {

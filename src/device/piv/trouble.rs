@@ -5,7 +5,7 @@ use pcsc::Error as Pcsc;
 use crate::device::piv::apdu::Status;
 use crate::device::piv::holder;
 use crate::wire::Failure;
-use crate::wire::piv::NoCard;
+use crate::wire::failure::NoCard;
 
 /// What the daemon, the reader or the card did not do.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use crate::key::piv::PivRef;
 use crate::signer::hosted::process::{self, Host, Standby};
 use crate::signer::hosted::program::Program;
 use crate::signer::hosted::{Error, Settings, patiently, pin_rules, until_inserted};
-use crate::wire::piv::{Cards, Listed, NoCard};
+use crate::wire::failure::NoCard;
+use crate::wire::piv::{Cards, Listed};
 use crate::wire::{Address, Bytes, Failure, Named, PinRules, Reply, Request, Select, Selected};
 
 /// Where the daemon listens, and the variable that says so to its library as well.

@@ -2,6 +2,7 @@
 
 use super::cipher::Cipher;
 use super::policy::TouchPolicy;
+use super::selection::Challenge;
 use super::{Firmware, Outcome, VirtualYubiKey};
 use crate::apdu::Command;
 use crate::status::Status;
@@ -12,14 +13,6 @@ pub(super) struct Management {
     pub(super) cipher: Cipher,
     pub(super) touch: TouchPolicy,
     key: Vec<u8>,
-}
-
-/// What was sent to a client, and what it has to answer.
-pub(super) enum Challenge {
-    /// This, encrypted.
-    Plain(Vec<u8>),
-    /// This, that was sent encrypted.
-    Witness(Vec<u8>),
 }
 
 /// P2 of the management key.

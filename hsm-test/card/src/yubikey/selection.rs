@@ -1,6 +1,5 @@
 //! SELECT, and what lasts until the next one.
 
-use super::management::Challenge;
 use super::{Outcome, VirtualYubiKey};
 use crate::apdu::Command;
 use crate::status::Status;
@@ -16,6 +15,14 @@ pub(super) struct Session {
     is_managed: bool,
     /// What the management key has to answer.
     pub(super) challenge: Option<Challenge>,
+}
+
+/// What was sent to a client, and what it has to answer.
+pub(super) enum Challenge {
+    /// This, encrypted.
+    Plain(Vec<u8>),
+    /// This, that was sent encrypted.
+    Witness(Vec<u8>),
 }
 
 /// The applications of the card.
