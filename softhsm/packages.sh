@@ -34,6 +34,7 @@ packages=(
     vsmartcard-vpcd   # a reader for cards that are programs
     ykcs11            # Yubico's PKCS#11 module
     yubico-piv-tool   # makes keys in YubiKeys, also in those that are programs
+    yubikey-manager   # the same for new firmware: ykman
 )
 
 interop=(
