@@ -18,6 +18,7 @@ mod list;
 mod lockout;
 mod nowhere;
 mod other_cards;
+mod page;
 mod pkcs11;
 mod prompts;
 mod refused;
