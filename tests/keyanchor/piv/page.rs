@@ -197,7 +197,7 @@ fn what_a_yubikey_types_by_accident_costs_no_try() {
     terminal
         .wait_for("PIN for YubiKey 12345678: ")
         .type_in("cccccbhuinjdlvrjbhduhgibtkfdthjdvrnftgirbbij\n");
-    terminal.wait_for("it is 44 bytes long").wait_for("PIN for YubiKey 12345678: ");
+    terminal.wait_for("it is a one-time password").wait_for("PIN for YubiKey 12345678: ");
     assert_eq!(lab.card.log_since(mark).count("VERIFY"), 0);
     let ended = terminal.type_in(&format!("{}\n", YubiKey::PIN)).finish();
     assert!(ended.status.success(), "{}", terminal.shown());
