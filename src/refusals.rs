@@ -101,6 +101,7 @@ impl Refusals {
                 // Whoever forgets it may be in another folder.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 let path = path.display().to_string();
+                self.record.files.retain(|known| known.mark != mark);
                 self.record.files.push(RefusedFile { path, mark, refused });
                 let old = self.record.files.len().saturating_sub(MOST);
                 self.record.files.drain(..old);
@@ -209,6 +210,16 @@ mod tests {
         assert_eq!(record(&folder).refused(None), None, "other sources are not files");
         let (_, corrected) = mark(&folder, "12345");
         assert_eq!(record(&folder).refused(Some(&corrected)), None);
+    }
+
+    #[test]
+    fn a_file_that_is_refused_twice_is_remembered_once() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (path, wrong) = mark(&folder, "1234");
+        for _ in 0..2 {
+            record(&folder).add(Some((&path, wrong))).expect("remembered");
+        }
+        assert_eq!(told(record(&folder).record).count(), 1);
     }
 
     #[test]
