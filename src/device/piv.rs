@@ -48,8 +48,6 @@ pub struct Device {
     card: Option<Connected>,
     key: Option<Selected>,
     pin: Option<Pin>,
-    /// The tries that were left when the card was asked last.
-    tries: Option<u32>,
 }
 
 /// The selected key.
@@ -78,7 +76,7 @@ impl device::Device for Device {
                 Some(found)
             }
         };
-        Ok(Self { outbox, patience, card, key: None, pin: None, tries: None })
+        Ok(Self { outbox, patience, card, key: None, pin: None })
     }
 
     fn select(&mut self, wanted: &Select) -> Result<Found<wire::Selected>, Failure> {
@@ -136,8 +134,8 @@ impl device::Device for Device {
     }
 
     fn pin_state(&mut self) -> Result<PinState, Failure> {
-        self.tries = self.card()?.with(false, |card| card.tries_after_logout())?;
-        Ok(PinState { tries: sign::left_of(self.tries), initialised: true })
+        let tries = self.card()?.with(false, |card| card.tries_after_logout())?;
+        Ok(PinState { tries: sign::left_of(tries), initialised: true })
     }
 
     fn keep_pin(&mut self, pin: Pin) -> Result<(), Failure> {
@@ -177,7 +175,7 @@ impl Device {
             None => None,
         };
         self.key = Some(Selected { slot, uri: uri.clone(), key });
-        (self.pin, self.tries) = (None, None);
+        self.pin = None;
         Ok(wire::Selected { uri, public_key })
     }
 

@@ -11,7 +11,7 @@ pub enum Failure {
     /// More than one thing fits, and none may be picked silently.
     #[error("{} {what} fit {wanted}", candidates.len())]
     Ambiguous {
-        /// `tokens`, `keys` or `certificates`.
+        /// `tokens`, `keys`, `certificates`, `modules` or `cards`.
         what: String,
         /// What was looked for, as a URI.
         wanted: String,
@@ -24,7 +24,7 @@ pub enum Failure {
         /// The device, with what kind it is.
         device: String,
     },
-    /// A PKCS#11 function answered with an error.
+    /// A PKCS#11 function, a TPM's or a card's command, or one of PC/SC, answered with an error.
     #[error("{function} failed on {subject}")]
     Call {
         /// The function, such as `C_Sign`.

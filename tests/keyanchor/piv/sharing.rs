@@ -14,16 +14,16 @@ const SLOT: &str = "piv:slot=9a;serial=12345678";
 
 /// Runs what must be served although another program has the card for the first three seconds.
 fn served_after<T: Send>(lab: &PivLab, hold: impl FnOnce(&Card) -> T) {
-    let holder = hold(&lab.card);
-    let start = Instant::now();
+    let (holder, mark) = (hold(&lab.card), lab.card.mark());
     thread::scope(|scope| {
-        scope.spawn(|| {
-            thread::sleep(Duration::from_secs(3));
-            drop(holder);
-        });
-        granted(&mut lab.with_pin(SLOT));
+        let run = scope.spawn(|| granted(&mut lab.with_pin(SLOT)));
+        thread::sleep(Duration::from_secs(3));
+        let meanwhile = lab.card.log_since(mark);
+        assert_eq!(meanwhile.commands(), Vec::<&str>::new(), "the card is the other's so long");
+        assert!(!run.is_finished(), "it waits");
+        drop(holder);
+        run.join().expect("a run");
     });
-    assert!(start.elapsed() >= Duration::from_secs(3));
 }
 
 /// A client in a transaction that it does not end.
