@@ -23,6 +23,7 @@ packages=(
     pinentry-curses   # asks on a terminal, in a window of letters
     pinentry-tty      # asks on a terminal that it is told
     pkg-config        # finds the libraries
+    procps            # kill
     python3-venv      # for the AWS CLI and boto3
     softhsm2
     strace            # what processes hand on
