@@ -1,7 +1,8 @@
 //! A point in time until which something must have happened; what waits asks it how long is left,
 //! or waits for a moment that is not everybody's.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest time that a person may take for a PIN or a touch. (The Go SDK kills the process at
@@ -10,7 +11,7 @@ pub const PERSON: Duration = Duration::from_secs(50);
 
 /// The latest end of a run in which a person was asked: they have answered by then, and the SDK that
 /// waits has not given up yet.
-const LATEST: Duration = Duration::from_secs(57);
+pub const LATEST: Duration = Duration::from_secs(57);
 
 /// When a run must have ended. Clones share one end: what one forgives, all have.
 #[derive(Clone, Debug)]
@@ -19,14 +20,20 @@ pub struct Deadline {
     end: Arc<Mutex<Instant>>,
     /// How long a person may take.
     person: Duration,
+    /// Whoever else waits for this run.
+    watcher: Arc<OnceLock<Watcher>>,
 }
+
+/// Told how much longer a run may take, and whether a person is awaited.
+struct Watcher(Box<dyn Fn(Duration, bool) + Send + Sync>);
 
 impl Deadline {
     /// A deadline this long from now.
     #[must_use]
     pub fn after(time: Duration) -> Self {
         let start = Instant::now();
-        Self { start, end: Arc::new(Mutex::new(start + time)), person: PERSON }
+        let (end, watcher) = (Arc::new(Mutex::new(start + time)), Arc::default());
+        Self { start, end, person: PERSON, watcher }
     }
 
     /// The same with less time for a person.
@@ -39,6 +46,17 @@ impl Deadline {
     #[must_use]
     pub fn person(&self) -> Duration {
         self.person
+    }
+
+    /// Has somebody told, whenever that changes, how much longer the run may take, and whether it
+    /// waits for a person. One is told; a second is not.
+    pub fn watched_by(&self, watcher: impl Fn(Duration, bool) + Send + Sync + 'static) {
+        let _ = self.watcher.set(Watcher(Box::new(watcher)));
+    }
+
+    /// A person is asked for something now: the run may take until they had all their time.
+    pub fn a_person_is_asked(&self) {
+        self.tell((self.start + LATEST).saturating_duration_since(Instant::now()), true);
     }
 
     /// The time left; zero once it has passed.
@@ -74,16 +92,32 @@ impl Deadline {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         let latest = (*end).max(self.start + LATEST);
         *end = (*end + taken).min(latest);
+        drop(end);
+        self.tell(self.left(), false);
     }
 
     /// Puts the end off by a time that the user allowed on top, however long.
     pub fn put_off(&self, allowed: Duration) {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         *end += allowed;
+        drop(end);
+        self.tell(self.left(), false);
+    }
+
+    fn tell(&self, left: Duration, a_person: bool) {
+        if let Some(Watcher(watcher)) = self.watcher.get() {
+            watcher(left, a_person);
+        }
     }
 
     fn end(&self) -> Instant {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher")
     }
 }
 
@@ -113,6 +147,19 @@ mod tests {
         assert!(run.left_for_a_person() <= Duration::from_secs(3), "the run's time is not theirs");
         let run = run.with_a_person(Duration::from_secs(90));
         assert_eq!(run.person(), PERSON, "never more");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_run_is_told_how_long_it_may_take() {
+        let run = Deadline::after(Duration::from_secs(15));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&told);
+        run.watched_by(move |left, person| keep.lock().expect("told").push((left, person)));
+        run.clone().a_person_is_asked();
+        run.forgive(Duration::from_secs(5));
+        let told = told.lock().expect("told");
+        let seconds: Vec<_> = told.iter().map(|(left, by)| (left.as_secs(), *by)).collect();
+        assert_eq!(seconds, [(56, true), (19, false)]);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::Failure;
 use crate::{exchange, identity, paths, signer};
 
@@ -13,6 +15,7 @@ mod device;
 mod pair;
 mod pin;
 mod piv;
+mod shared;
 mod tls;
 mod tpm;
 
@@ -26,6 +29,15 @@ const KINDS: &str =
 /// Everything that can end a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The folder of what was obtained before.
+    #[error("the cache cannot be used")]
+    Cache(paths::Error),
+    /// Another process has been asking for the same credentials all the time.
+    #[error("{}", crowded(*.by))]
+    Crowded {
+        /// Its number, if that is known.
+        by: Option<u32>,
+    },
     /// The cloud edge.
     #[error(transparent)]
     Exchange(exchange::Error),
@@ -47,6 +59,9 @@ pub enum Error {
     /// stdout was closed or full.
     #[error("the credentials could not be written to stdout")]
     Output(io::Error),
+    /// What ended the run of another process, whose outcome was waited for.
+    #[error("{}", .0.error)]
+    Shared(Report),
     /// The hardware edge.
     #[error(transparent)]
     Signer(signer::Error),
@@ -70,7 +85,7 @@ pub struct Usage {
 }
 
 /// The class of an error is its exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
     /// The command line.
     Usage = 2,
@@ -85,6 +100,7 @@ pub enum Class {
 }
 
 /// What is told of an error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     class: Class,
     error: String,
@@ -97,12 +113,19 @@ impl Error {
     #[must_use]
     pub fn report(&self) -> Report {
         match self {
+            Self::Cache(error) => {
+                Report::new(Class::Local, self).cause(error.to_string()).hint(pin::REMOVE)
+            }
+            Self::Crowded { .. } => Report::new(Class::Deadline, self)
+                .cause("it still has not got them")
+                .hint("end it, allow more time with --timeout or --wait, or do without it with --no-cache"),
             Self::Exchange(exchange::Error::Identity(error)) => pair::report(error),
             Self::Exchange(error) => cloud::report(error),
             Self::Fault { place } => Report::new(Class::Local, self)
                 .cause(format!("at {place}"))
                 .hint("run it with --debug and report it; it may be for want of threads or memory"),
             Self::Identity(error) => pair::report(error),
+            Self::Shared(report) => report.clone(),
             Self::Signer(error) => device::report(error),
             Self::Listing(error) | Self::Output(error) => {
                 Report::new(Class::Local, self).cause(crate::paths::reason(error))
@@ -117,6 +140,11 @@ impl Error {
             }
         }
     }
+}
+
+fn crowded(by: Option<u32>) -> String {
+    let by = by.map_or_else(|| "another process".to_owned(), |by| format!("process {by}"));
+    format!("{by} asks for the same credentials")
 }
 
 impl Report {
@@ -148,6 +176,13 @@ impl Report {
     #[must_use]
     pub fn of_failure(failure: &Failure) -> Self {
         device::of_failure(failure)
+    }
+
+    /// The one line that is told where it did not end the run.
+    #[must_use]
+    pub fn aside(&self, consequence: &str) -> String {
+        let reason = self.why().map_or_else(String::new, |cause| format!(" ({cause})"));
+        format!("keyanchor: warning: {}", harmless(&format!("{consequence}: {}{reason}", self.error)))
     }
 
     /// What failed: the first line, without its prefix and as it came.

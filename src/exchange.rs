@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::credentials::Credentials;
 use crate::deadline::Deadline;
-use crate::identity;
+use crate::identity::{self, Identity};
 
 pub mod arn;
 pub mod endpoint;
@@ -32,6 +32,14 @@ impl Exchange {
     ) -> Result<Credentials, Error> {
         match self {
             Self::RolesAnywhere(exchange) => exchange.credentials(now, deadline).await,
+        }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::RolesAnywhere(exchange) => exchange.identity(),
         }
     }
 

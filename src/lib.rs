@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod aside;
+pub mod cache;
 pub mod certificate;
 pub mod cli;
 pub mod credentials;

@@ -150,8 +150,12 @@ pub fn read_public(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
 
 /// Regular files only, and without waiting: a pipe that nobody writes to would hold us for ever.
 fn open(path: &Path) -> Result<(File, Metadata), Error> {
-    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(no_wait).open(path);
+    open_with(path, OFlags::empty())
+}
+
+fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), Error> {
+    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path);
     let file = file.map_err(|source| io_error(path, source))?;
     let metadata = file.metadata().map_err(|source| io_error(path, source))?;
     if metadata.is_file() {
@@ -224,6 +228,18 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A folder of our own inside the private directory, made where it is missing; `None` where that
+/// cannot be.
+///
+/// # Errors
+/// When it is a symbolic link, or not ours alone.
+pub fn private_folder(path: PathBuf) -> Result<Option<PathBuf>, Error> {
+    if make_private(&path).is_err() {
+        return Ok(None);
+    }
+    checked_private(path).map(Some)
+}
+
 fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {
     let metadata = fs::symlink_metadata(&path).map_err(|source| io_error(&path, source))?;
     if !metadata.is_dir() {
@@ -238,17 +254,50 @@ fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
+/// Reads a file that we have written into a private folder: it is not a link, and ours alone.
+///
+/// # Errors
+/// When it cannot be read, is too large, or could have been changed or read by others.
+pub fn read_private(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (file, metadata) = open_with(path, OFlags::NOFOLLOW)?;
+    if metadata.uid() != our_uid() {
+        return Err(not_safe(path, "belongs to another user"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(not_safe(path, "others can read or change it"));
+    }
+    wiped(file, path, limit)
+}
+
 /// Writes a file of our own into a private folder: who reads it sees the old content or the new.
 ///
 /// # Errors
 /// When it cannot be written; then the old content is still there.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    write(path, content, File::sync_all)
+}
+
+/// The same for what need not outlive a power failure: after one it may be empty or torn.
+///
+/// # Errors
+/// As above.
+pub fn write_volatile(path: &Path, content: &[u8]) -> Result<(), Error> {
+    write(path, content, |_| Ok(()))
+}
+
+fn write(
+    path: &Path,
+    content: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), Error> {
     let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
     let written = file.and_then(|mut file| {
+        // Once more, where a umask took our own rights away: the next run must be able to read it.
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
         file.write_all(content)?;
-        file.sync_all()?;
+        settle(&file)?;
         fs::rename(&unfinished, path)
     });
     written.map_err(|source| {

@@ -5,14 +5,20 @@ use std::time::SystemTime;
 use clap::Args;
 
 use crate::aside::aside;
+use crate::cache::Hash;
 use crate::cli::plan::Plan;
-use crate::cli::{plan, warn};
+use crate::cli::{plan, value, warn};
+use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::exchange::http::Opening;
 use crate::exchange::{Exchange, RolesAnywhere};
 use crate::key::KeyRef;
 use crate::output;
 use crate::timing::Phase;
+
+mod cached;
+
+use cached::{Answer, Place};
 
 const EXAMPLE: &str = "\
 Example, one line of ~/.aws/config:
@@ -35,8 +41,13 @@ A PIN comes from one of the --pin options, else from the URI, else from KEYANCHO
 from you: on the terminal, or without one in a pinentry or an askpass program. docs/pins.md has the
 details.
 
+Credentials are kept for the next run, in a file that only you can read, and given out again until
+16 minutes before they end: then neither PIN nor touch is needed, not even where the key wants a
+touch for each signature. --no-cache asks for new ones and keeps none; docs/cache.md says more.
+
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN), KEYANCHOR_PINENTRY (a dialog
-to use always), SSH_ASKPASS, SSH_ASKPASS_REQUIRE, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
+to use always), SSH_ASKPASS, SSH_ASKPASS_REQUIRE, KEYANCHOR_CACHE (off: as --no-cache),
+KEYANCHOR_RUNTIME_DIR (cache, locks, refused PINs),
 KEYANCHOR_TCTI, TPM_DEVICE (which TPM), PCSCLITE_CSOCK_NAME (where pcscd is), AWS_CA_BUNDLE,
 AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT, AWS_ENDPOINT_URL_ROLESANYWHERE,
 AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
@@ -47,6 +58,22 @@ AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
 pub struct Options {
     #[command(flatten)]
     plan: plan::Options,
+    /// Ask for new credentials, and keep none for the next run
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// What came of asking.
+struct Asked {
+    /// Kept until all is printed: its device host needs a moment to end.
+    exchange: Exchange,
+    credentials: Credentials,
+}
+
+/// Why nothing came of it, and whose certificate it was where that is known.
+struct Refused {
+    error: Error,
+    leaf: Option<Hash>,
 }
 
 /// Gets credentials and prints them.
@@ -56,23 +83,39 @@ pub struct Options {
 pub fn run(options: Options) -> Result<(), Error> {
     options.plan.start_log();
     let _phase = Phase::start("whole run");
+    let caches = !options.no_cache && value::cache(std::env::var_os("KEYANCHOR_CACHE"))?;
     let plan = Plan::of(options.plan)?;
     output::check().map_err(Error::Output)?;
+    let answer = match caches.then(|| Place::of(&plan)).flatten() {
+        Some(place) => place.credentials(plan)?,
+        None => Answer::Asked(ask(plan).map_err(|refused| refused.error)?),
+    };
+    output::credentials(answer.credentials()).map_err(Error::Output)?;
+    if let Answer::Asked(asked) = &answer {
+        warn_of_clock(asked.exchange.clock_ahead());
+    }
+    Ok(())
+}
+
+fn ask(plan: Plan) -> Result<Asked, Refused> {
+    let early = |error| Refused { error, leaf: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(Error::System)?;
+    let runtime = runtime.map_err(|error| early(Error::System(error)))?;
     let deadline = plan.settings.deadline.clone();
     let outcome = runtime.block_on(async {
-        let exchange = exchange(plan).await?;
-        let credentials = exchange.credentials(SystemTime::now(), &deadline).await?;
-        Ok::<_, Error>((exchange, credentials))
+        let exchange = exchange(plan).await.map_err(early)?;
+        match exchange.credentials(SystemTime::now(), &deadline).await {
+            Ok(credentials) => Ok(Asked { exchange, credentials }),
+            Err(error) => Err(Refused { error: error.into(), leaf: Some(leaf(&exchange)) }),
+        }
     });
     // A name server that does not answer must not hold up the end of the run.
     runtime.shutdown_background();
-    // The exchange is kept until all is printed: its device host needs a moment to end.
-    let (exchange, credentials) = outcome?;
-    output::credentials(&credentials).map_err(Error::Output)?;
-    warn_of_clock(exchange.clock_ahead());
-    Ok(())
+    outcome
+}
+
+fn leaf(exchange: &Exchange) -> Hash {
+    Hash::of(exchange.identity().chain().leaf.der())
 }
 
 /// Everything but the signature. What is wrong with files is known before anything else is touched;

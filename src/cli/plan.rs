@@ -22,6 +22,7 @@ use crate::signer::hosted::{self, HostedKey};
 use crate::signer::{Settings, Signer, tpm};
 use crate::timing::Phase;
 
+mod cached;
 mod options;
 
 pub use options::Options;

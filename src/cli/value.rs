@@ -164,6 +164,20 @@ pub(super) fn switch(variable: &str, value: Option<String>) -> Result<bool, Usag
     }
 }
 
+/// `KEYANCHOR_CACHE`: whether credentials are kept for the next run.
+pub(super) fn cache(value: Option<OsString>) -> Result<bool, Usage> {
+    let value = value.unwrap_or_default();
+    match value.as_bytes() {
+        b"" | b"on" => Ok(true),
+        b"off" => Ok(false),
+        _ => Err(wrong(
+            format!("KEYANCHOR_CACHE cannot be used: '{}'", value.display()),
+            "it is neither on nor off".to_owned(),
+            "unset it, or set it to on or off",
+        )),
+    }
+}
+
 pub(super) fn wrong(what: String, cause: String, hint: &str) -> Usage {
     Usage { what, cause: Some(cause), hint: Some(hint.to_owned()) }
 }

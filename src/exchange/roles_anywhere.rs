@@ -84,6 +84,12 @@ impl RolesAnywhere {
         self.granted(&answer, time)
     }
 
+    /// Who asks.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// How far the service's clock was ahead of ours at its last answer, in seconds.
     #[must_use]
     pub fn clock_ahead(&self) -> i64 {

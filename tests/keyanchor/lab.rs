@@ -65,6 +65,8 @@ impl Lab {
         command.arg("--wait").arg(program).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.hsm.dir());
         command.env("KEYANCHOR_RUNTIME_DIR", self.hsm.dir().join("run"));
+        // Most tests are about what happens when the cache has nothing.
+        command.env("KEYANCHOR_CACHE", "off");
         command.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module());
         command.envs(self.hsm.command_env());
         command

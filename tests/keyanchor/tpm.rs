@@ -42,6 +42,8 @@ impl TpmLab {
         command.arg("--wait").arg(env!("CARGO_BIN_EXE_keyanchor")).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
         command.env("KEYANCHOR_RUNTIME_DIR", self.folder.path().join("run"));
+        // Most tests are about what happens when the cache has nothing.
+        command.env("KEYANCHOR_CACHE", "off");
         command.env("KEYANCHOR_TCTI", self.tpm.tcti());
         command
     }

@@ -60,6 +60,7 @@ impl Scene {
             format!("pkcs11:token=lab;object={label}?pin-source={}", hsm.pin_file().display());
         let mut environment = hsm.command_env();
         environment.push(("KEYANCHOR_RUNTIME_DIR".into(), hsm.dir().join("run").into()));
+        environment.push(("KEYANCHOR_CACHE".into(), "off".into()));
         Self::new(name, &hsm.pki(), key, hsm.chain(label), environment)
     }
 
@@ -73,6 +74,7 @@ impl Scene {
         let key = tpm.key(template);
         let mut environment = vec![("KEYANCHOR_TCTI".into(), tpm.tcti().into())];
         environment.push(("KEYANCHOR_RUNTIME_DIR".into(), tpm.dir().join("run").into()));
+        environment.push(("KEYANCHOR_CACHE".into(), "off".into()));
         if let Some(password) = template.password {
             let file = tpm.dir().join("password");
             files::write(&file, password);
@@ -101,6 +103,7 @@ impl Scene {
         let reference = format!("{reference}?pin-source={}", pin.display());
         let mut environment = pcscd.command_env();
         environment.push(("KEYANCHOR_RUNTIME_DIR".into(), pcscd.dir().join("runtime").into()));
+        environment.push(("KEYANCHOR_CACHE".into(), "off".into()));
         Self::new(name, card.pki(), reference, key.chain(), environment)
     }
 

@@ -216,6 +216,7 @@ impl Host {
             }
             Notice::Waiting(awaited) => {
                 self.asked_a_person = true;
+                self.deadline.a_person_is_asked();
                 *waiting = Some((awaited, Instant::now()));
             }
             Notice::Resumed => {

@@ -1,0 +1,138 @@
+//! Credentials that outlive a run: one file a session in the private directory, so that an SDK that
+//! runs a credential process again and again gets the same answer without a device, and one of many
+//! callers at once asks for all ([`flight`]). What is not beyond doubt is a miss, never an error.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, test_kill_process};
+
+use crate::credentials::Credentials;
+use crate::paths::{self, Error};
+
+pub mod entry;
+pub mod flight;
+pub mod key;
+pub mod moment;
+
+pub use entry::{Entry, Label, State};
+pub use flight::{Flight, Turn};
+pub use key::{Hash, Inputs};
+pub use moment::Moment;
+
+/// Longest entry that is read, in bytes: a session token has a few hundred, and no fixed maximum.
+const LONGEST: u64 = 64 * 1024;
+
+/// How long an entry that has ended is kept; `cache list` shows it so long.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// The folder of all entries.
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// The user's cache. `None` where no private directory can be made.
+    ///
+    /// # Errors
+    /// When the folder is a symbolic link, or not ours alone: nothing in it can be trusted.
+    pub fn open() -> Result<Option<Self>, Error> {
+        let Some(private) = paths::private_directory()? else { return Ok(None) };
+        Ok(paths::private_folder(private.join("cache"))?.map(|folder| Self { folder }))
+    }
+
+    /// The entry of that key; `None` where there is none that can be trusted.
+    #[must_use]
+    pub fn read(&self, key: &Hash, now: &Moment) -> Option<Entry> {
+        let entry = read(&self.path(key))?;
+        (entry.label.key == *key && !entry.is_of_the_future(now)).then_some(entry)
+    }
+
+    /// Puts credentials in the place of those before, and removes what nobody needs any more.
+    ///
+    /// # Errors
+    /// When they cannot be written; then the old ones are still there.
+    pub fn store(&self, label: &Label, credentials: &Credentials) -> Result<(), Error> {
+        self.sweep(&label.obtained);
+        // A power failure may leave the file empty or torn, which is a miss: that is not worth a disk's
+        // time.
+        paths::write_volatile(&self.path(&label.key), &label.file(credentials))
+    }
+
+    /// All entries, those that end first at the beginning.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut entries: Vec<_> =
+            self.files("json").iter().filter_map(|path| read(path)).collect();
+        entries.sort_by_key(|entry| entry.credentials.expiration);
+        entries
+    }
+
+    /// Removes all entries, also those that cannot be read, and says how many there were.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn clear(&self) -> Result<usize, Error> {
+        let entries = self.files("json");
+        for path in &entries {
+            remove(path)?;
+        }
+        self.files("tmp").iter().filter(|path| is_orphaned(path)).try_for_each(|path| remove(path))?;
+        Ok(entries.len())
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn path(&self, key: &Hash) -> PathBuf {
+        self.folder.join(format!("{key}.json"))
+    }
+
+    fn files(&self, extension: &str) -> Vec<PathBuf> {
+        let found = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let found = found.map(|file| file.path());
+        found.filter(|path| path.extension() == Some(OsStr::new(extension))).collect()
+    }
+
+    /// Entries of certificates that were rotated away would stay for ever, as would what a killed
+    /// process had not finished. What cannot be removed does no harm.
+    fn sweep(&self, now: &Moment) {
+        for path in self.files("tmp").iter().filter(|path| is_orphaned(path)) {
+            let _ = fs::remove_file(path);
+        }
+        for path in self.files("json") {
+            if read(&path).is_none_or(|entry| entry.ended_before(now, KEPT)) {
+                let _ = fs::remove_file(&path);
+                flight::remove(&path.with_extension("lock"));
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Option<Entry> {
+    Entry::from_bytes(&paths::read_private(path, LONGEST).ok()?)
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { path: path.into(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the process that was writing `KEY.PID.tmp` is no more.
+fn is_orphaned(path: &Path) -> bool {
+    let writer = path.file_stem().map(Path::new).and_then(Path::extension).and_then(OsStr::to_str);
+    let writer = writer.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+    writer.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The same credentials once more: from the cache while they are fresh, from whoever is asking for
+//! them just now, and, where no new ones are to be had, those of before while they still count.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::debug;
+
+use crate::cache::{Cache, Flight, Hash, Label, Moment, State, Turn};
+use crate::cli::credential_process::{Asked, Refused, ask, leaf};
+use crate::cli::plan::Plan;
+use crate::cli::warn;
+use crate::credentials::Credentials;
+use crate::error::{Error, Report};
+use crate::key::PublicKey;
+
+/// How long after a failure nobody tries again who has credentials that still count.
+const RESPITE: Duration = Duration::from_secs(30);
+
+/// Credentials, and the exchange where there was one.
+pub(super) enum Answer {
+    Asked(Asked),
+    Cached(Credentials),
+}
+
+impl Answer {
+    pub(super) fn credentials(&self) -> &Credentials {
+        match self {
+            Self::Asked(asked) => &asked.credentials,
+            Self::Cached(credentials) => credentials,
+        }
+    }
+}
+
+/// A place in the cache.
+pub(super) struct Place {
+    cache: Cache,
+    key: Hash,
+    role: String,
+    reference: String,
+}
+
+impl Place {
+    /// That of a plan; `None`, and the reason for people, where it cannot be used.
+    pub(super) fn of(plan: &Plan) -> Option<Self> {
+        let cache = match Cache::open() {
+            Ok(cache) => cache?,
+            Err(error) => {
+                warn(&format!("the cache is not used: {error}"));
+                debug!("the cache is not used: {error}");
+                return None;
+            }
+        };
+        // A file that cannot be read ends the run, and that is told where it is used.
+        let key = plan.cache_key().ok()?;
+        let role = plan.session.role.as_str().to_owned();
+        Some(Self { cache, key, role, reference: plan.key_name() })
+    }
+
+    /// Credentials that are fresh, or new ones, which the others get as well.
+    pub(super) fn credentials(&self, plan: Plan) -> Result<Answer, Error> {
+        if let Some(credentials) = self.fresh() {
+            return Ok(Answer::Cached(credentials));
+        }
+        let (deadline, extra) = (plan.settings.deadline.clone(), plan.settings.wait);
+        let turn = self.cache.turn(&self.key, &deadline, extra, &mut |process| {
+            warn(&format!("waiting for process {process}, which asks for the same credentials"));
+        });
+        let flight = match turn {
+            // Whoever would rather wait tries for themselves.
+            Ok(Turn::Failed(told)) if extra.is_zero() => return self.shared(&told),
+            Ok(Turn::Failed(_)) => None,
+            Ok(Turn::Late(by)) => return self.fallback(Error::Crowded { by }, None),
+            Ok(Turn::Ours(flight)) => Some(flight),
+            Err(error) => {
+                debug!("without a lock: {error}");
+                None
+            }
+        };
+        // The one before may have got them.
+        if let Some(credentials) = self.fresh() {
+            return Ok(Answer::Cached(credentials));
+        }
+        match flight {
+            Some(flight) => self.in_turn(plan, flight),
+            None => self.new(plan, None),
+        }
+    }
+
+    /// One who has credentials that still count need not bother what has just failed.
+    fn in_turn(&self, plan: Plan, flight: Flight) -> Result<Answer, Error> {
+        let failed = flight.failed_within(RESPITE).and_then(report);
+        match failed.and_then(|failed| Some((self.usable(None)?, failed))) {
+            Some((credentials, failed)) => {
+                flight.pass();
+                Ok(excused(credentials, &failed))
+            }
+            None => self.new(plan, Some(flight)),
+        }
+    }
+
+    fn new(&self, plan: Plan, flight: Option<Flight>) -> Result<Answer, Error> {
+        match ask(plan) {
+            Ok(asked) => {
+                self.store(&asked);
+                Ok(Answer::Asked(asked))
+            }
+            Err(Refused { error, leaf }) => {
+                if let (Some(flight), true) = (flight, error.is_shared()) {
+                    flight.fail(serde_json::to_string(&error.report()).unwrap_or_default());
+                }
+                self.fallback(error, leaf)
+            }
+        }
+    }
+
+    fn store(&self, asked: &Asked) {
+        let identity = asked.exchange.identity();
+        let public_key = identity.chain().leaf.public_key();
+        let label = Label {
+            key: self.key,
+            role: self.role.clone(),
+            reference: self.reference.clone(),
+            leaf: leaf(&asked.exchange),
+            public_key: Hash::of(public_key.as_ref().map_or(&[], PublicKey::spki)),
+            obtained: Moment::now(),
+            clock_ahead: asked.exchange.clock_ahead(),
+        };
+        if let Err(error) = self.cache.store(&label, &asked.credentials) {
+            warn(&format!("the credentials are not kept for the next run: {error}"));
+            debug!("not cached: {error}");
+        }
+    }
+
+    fn fresh(&self) -> Option<Credentials> {
+        let now = Moment::now();
+        let entry = self.cache.read(&self.key, &now)?;
+        let fresh = entry.state(&now) == State::Fresh;
+        debug!("cache: {} s left, {}", entry.left(&now), if fresh { "fresh" } else { "not fresh" });
+        fresh.then_some(entry.credentials)
+    }
+
+    /// Those that still count; not those of another certificate than the one that was found now.
+    fn usable(&self, leaf: Option<Hash>) -> Option<Credentials> {
+        let now = Moment::now();
+        let entry = self.cache.read(&self.key, &now)?;
+        let same = leaf.is_none_or(|leaf| leaf == entry.label.leaf);
+        (same && entry.state(&now) != State::Ended).then_some(entry.credentials)
+    }
+
+    fn shared(&self, told: &str) -> Result<Answer, Error> {
+        let failed = report(told).map_or(Error::Crowded { by: None }, Error::Shared);
+        self.fallback(failed, None)
+    }
+
+    fn fallback(&self, error: Error, leaf: Option<Hash>) -> Result<Answer, Error> {
+        match self.usable(leaf) {
+            Some(credentials) if error.is_outside() => {
+                Ok(excused(credentials, &error.report()))
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+/// The one line that an SDK's log may need to have: what it gets will soon end.
+fn excused(credentials: Credentials, report: &Report) -> Answer {
+    let end = Timestamp::from_second(credentials.expiration.as_second());
+    let end = end.unwrap_or(credentials.expiration);
+    let line = report.aside(&format!("no new credentials, those at hand end at {end}"));
+    // Where stderr is closed the credentials are still good.
+    let _ = writeln!(io::stderr(), "{line}");
+    Answer::Cached(credentials)
+}
+
+fn report(told: &str) -> Option<Report> {
+    serde_json::from_str(told).ok()
+}

@@ -1,0 +1,146 @@
+//! What decides which credentials a plan gets: all that its cache entry is stored under.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::cache::{Hash, Inputs};
+use crate::cli::plan::Plan;
+use crate::key::KeyRef;
+use crate::key::tpm::{TpmKey, TpmRef};
+use crate::key::uri::Pkcs11Uri;
+use crate::paths::{self, Error};
+
+/// Longest file that counts, in bytes: a bundle of CA certificates.
+const LONGEST: u64 = 8 * 1024 * 1024;
+
+/// What decides where devices are looked for, beside the options.
+const VARIABLES: [&str; 8] = [
+    "KEYANCHOR_TCTI",
+    "KRYOPTIC_CONF",
+    "OPENSC_CONF",
+    "PCSCLITE_CSOCK_NAME",
+    "SOFTHSM2_CONF",
+    "TPM2_PKCS11_STORE",
+    "TPM2_PKCS11_TCTI",
+    "TPM_DEVICE",
+];
+
+impl Plan {
+    /// What the credentials of this plan are stored under: references as they are, without anything
+    /// about PINs; files by what they hold.
+    ///
+    /// # Errors
+    /// When a file cannot be read: then there is nothing that could be looked up.
+    pub(in crate::cli) fn cache_key(&self) -> Result<Hash, Error> {
+        let session = &self.session;
+        let mut inputs = Inputs::new()
+            .with("trust anchor", session.trust_anchor.as_str())
+            .with("profile", session.profile.as_str())
+            .with("role", session.role.as_str())
+            .with("region", &session.region)
+            .with("duration", session.duration.to_be_bytes())
+            .with("session name", optional(session.session_name.as_deref().map(str::as_bytes)))
+            .with("endpoint", self.endpoint.operation("").as_str());
+        inputs = self.with_key(inputs)?;
+        inputs = match &self.certificate {
+            None => inputs.with("certificate", ""),
+            Some(KeyRef::File(path)) => inputs.with("certificate file", content(path)?),
+            Some(reference) => with_reference(inputs.with("certificate", "at"), reference),
+        };
+        let files = [&self.intermediates, &self.roots.only, &self.roots.also];
+        for (name, file) in ["intermediates", "CA bundle", "CA file"].into_iter().zip(files) {
+            let content = file.as_deref().map(content).transpose()?;
+            inputs = inputs.with(name, optional(content.as_ref().map(|hash| &hash[..])));
+        }
+        Ok(self.with_place(inputs).key())
+    }
+
+    /// How the key is called, for people.
+    pub(in crate::cli) fn key_name(&self) -> String {
+        match &self.key {
+            KeyRef::File(path) => path.display().to_string(),
+            KeyRef::Piv(reference) => reference.to_string(),
+            KeyRef::Pkcs11(uri) => uri.to_string(),
+            KeyRef::Tpm(reference) => reference.to_string(),
+        }
+    }
+
+    /// A key that is open to everybody is not used, and so are not the credentials that it once got.
+    fn with_key(&self, inputs: Inputs) -> Result<Inputs, Error> {
+        Ok(match &self.key {
+            KeyRef::File(path) => {
+                let (key, _) = paths::read_secret(path, LONGEST)?;
+                inputs.with("key file", Sha256::digest(&*key))
+            }
+            KeyRef::Tpm(reference) => {
+                let inputs = match &reference.key {
+                    TpmKey::File(path) => inputs.with("TPM's key file", content(path)?),
+                    TpmKey::Handle(_) => inputs,
+                };
+                with_reference(inputs, &self.key)
+            }
+            reference => with_reference(inputs, reference),
+        })
+    }
+
+    /// With where devices and modules are looked for. A key in a file needs none.
+    fn with_place(&self, inputs: Inputs) -> Inputs {
+        let is_file = |reference: &KeyRef| matches!(reference, KeyRef::File(_));
+        if is_file(&self.key) && self.certificate.as_ref().is_none_or(is_file) {
+            return inputs;
+        }
+        let modules = [&self.settings.module, &self.settings.default_module];
+        let mut inputs = inputs;
+        for module in modules {
+            let path = module.as_deref().map(|path| path.as_os_str().as_bytes());
+            inputs = inputs.with("module", optional(path));
+        }
+        let text = self.settings.init_args.as_deref();
+        inputs = inputs.with("init args", optional(text.map(str::as_bytes)));
+        for name in VARIABLES {
+            let value = std::env::var_os(name);
+            inputs = inputs.with(name, optional(value.as_deref().map(OsStrExt::as_bytes)));
+        }
+        inputs
+    }
+}
+
+fn with_reference(inputs: Inputs, reference: &KeyRef) -> Inputs {
+    match reference {
+        KeyRef::File(path) => inputs.with("file", path.as_os_str().as_bytes()),
+        KeyRef::Piv(reference) => inputs.with("PIV", reference.to_string()),
+        KeyRef::Pkcs11(uri) => with_uri(inputs, uri),
+        KeyRef::Tpm(reference) => with_tpm(inputs, reference),
+    }
+}
+
+fn with_uri(inputs: Inputs, uri: &Pkcs11Uri) -> Inputs {
+    let path = uri.module_path.as_deref().map(|path| path.as_os_str().as_bytes());
+    let name = uri.module_name.as_deref().map(str::as_bytes);
+    let inputs = inputs.with("PKCS#11", uri.to_string());
+    inputs.with("module-path", optional(path)).with("module-name", optional(name))
+}
+
+fn with_tpm(inputs: Inputs, reference: &TpmRef) -> Inputs {
+    let tcti = reference.tcti.as_ref().map(ToString::to_string);
+    let handle = match reference.key {
+        TpmKey::File(_) => None,
+        TpmKey::Handle(handle) => Some(handle.to_be_bytes()),
+    };
+    let certificate = reference.certificate.map(u32::to_be_bytes);
+    inputs
+        .with("TPM", optional(tcti.as_deref().map(str::as_bytes)))
+        .with("handle", optional(handle.as_ref().map(|bytes| &bytes[..])))
+        .with("cert-nv", optional(certificate.as_ref().map(|bytes| &bytes[..])))
+}
+
+fn content(path: &Path) -> Result<[u8; 32], Error> {
+    Ok(Sha256::digest(&*paths::read_wiped(path, LONGEST)?).into())
+}
+
+/// What is not given is something else than what is empty.
+fn optional(value: Option<&[u8]>) -> Vec<u8> {
+    value.map_or_else(Vec::new, |value| [b"=", value].concat())
+}
