@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::aside;
 use crate::error::Error;
 
+pub mod cache;
 pub mod credential_process;
 pub mod explain;
 mod fault;
@@ -37,6 +38,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    Cache(cache::Options),
     CredentialProcess(Box<credential_process::Options>),
     Explain(Box<explain::Options>),
     List(Box<list::Options>),
@@ -56,6 +58,7 @@ impl Cli {
     /// Whatever ends the run.
     pub fn run(self) -> Result<(), Error> {
         let outcome = match self.verb {
+            Verb::Cache(options) => cache::run(options),
             Verb::CredentialProcess(options) => credential_process::run(*options),
             Verb::Explain(options) => explain::run(*options),
             Verb::List(options) => list::run(*options),

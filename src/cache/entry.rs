@@ -87,12 +87,17 @@ impl Entry {
     /// What it is good for now.
     #[must_use]
     pub fn state(&self, now: &Moment) -> State {
-        let (life, left) = (self.life(), self.left(now));
-        match left {
-            _ if left > FRESH.min(life / 2) => State::Fresh,
-            _ if left > USABLE => State::Usable,
+        match self.left(now) {
+            _ if self.fresh_for(now) > 0 => State::Fresh,
+            left if left > USABLE => State::Usable,
             _ => State::Ended,
         }
+    }
+
+    /// How many seconds it still is fresh; below zero once it is not.
+    #[must_use]
+    pub fn fresh_for(&self, now: &Moment) -> i64 {
+        self.left(now).saturating_sub(FRESH.min(self.life() / 2))
     }
 
     /// How many seconds are left in it; below zero once it has ended.

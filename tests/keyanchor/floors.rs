@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 14] = [
     &["secret", "paths", "deadline", "timing"],
     &["aside", "credentials", "key", "lock", "refusals"],
-    &["certificate"],
+    &["cache", "certificate"],
     &["wire"],
     &["prompt"],
     &["device"],
