@@ -8,12 +8,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::deadline::jitter;
-use crate::paths::{self, Error};
+use crate::paths;
 
 /// A lock that is held.
 pub struct Lock {
-    /// `None` where no folder for locks can be made (a read-only home): better unlocked than not
-    /// at all, since only concurrent runs need it.
+    /// `None` where there is no folder for locks, or none that is safe (a read-only home, a link):
+    /// better unlocked than not at all, since only concurrent runs need it.
     _file: Option<File>,
 }
 
@@ -28,26 +28,23 @@ pub fn name(kind: &str, device: &[u8]) -> String {
 impl Lock {
     /// Takes the lock of that name. While others hold it, `wait` is called with the time until the
     /// next attempt; it passes that time, and says whether there is to be one. `None` if not.
-    ///
-    /// # Errors
-    /// When the folder for locks is not ours alone, or one that was named cannot be used.
-    pub fn take(name: &str, wait: &mut dyn FnMut(Duration) -> bool) -> Result<Option<Self>, Error> {
-        let Some(folder) = paths::private_directory()? else {
-            return Ok(Some(Self { _file: None }));
-        };
+    #[must_use]
+    pub fn take(name: &str, wait: &mut dyn FnMut(Duration) -> bool) -> Option<Self> {
+        let unlocked = Some(Self { _file: None });
+        let Ok(Some(folder)) = paths::private_directory() else { return unlocked };
         let mut options = File::options();
         let path = folder.join(format!("{name}.lock"));
         let Ok(file) = options.create(true).append(true).mode(0o600).open(path) else {
-            return Ok(Some(Self { _file: None }));
+            return unlocked;
         };
         // Once more, where a umask took our own rights away: the next run must be able to open it.
         let _ = file.set_permissions(Permissions::from_mode(0o600));
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self { _file: Some(file) })),
-                Err(TryLockError::Error(_)) => return Ok(Some(Self { _file: None })),
+                Ok(()) => return Some(Self { _file: Some(file) }),
+                Err(TryLockError::Error(_)) => return unlocked,
                 Err(TryLockError::WouldBlock) if wait(jitter(5, 50)) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::WouldBlock) => return None,
             }
         }
     }

@@ -61,7 +61,7 @@ impl Refusals {
     ///
     /// # Errors
     /// When the private directory is not ours alone, or the record cannot be read: then nothing may
-    /// be sent, because nobody knows what was refused.
+    /// be sent to a token that knows of a wrong PIN, because nobody knows which was refused.
     pub fn of(token: &[String]) -> Result<Self, Error> {
         let label = token.first().cloned().unwrap_or_default();
         let empty = Record { token: label, ..Record::default() };

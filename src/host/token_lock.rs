@@ -40,11 +40,10 @@ impl TokenLock {
     pub(super) fn take_again(&mut self) -> Result<(), Failure> {
         let (Some(name), None) = (&self.name, &self.held) else { return Ok(()) };
         let deadline = Deadline::after(self.patience);
-        let lock = Lock::take(name, &mut |pause| {
+        self.held = Lock::take(name, &mut |pause| {
             thread::sleep(pause.min(deadline.left()));
             !deadline.passed()
         });
-        self.held = lock.map_err(|error| Failure::Lock { reason: error.to_string() })?;
         let busy = || Failure::Busy { device: self.device.clone() };
         self.held.as_ref().map(drop).ok_or_else(busy)
     }

@@ -318,7 +318,11 @@ fn stored(
 ) -> Result<Stored, Failure> {
     let (of, origin) = (door.holder(), source.origin());
     let spoiled = |error: paths::Error| Failure::Lock { reason: error.to_string() };
-    let refusals = || Refusals::of(&door.identity()).map_err(spoiled);
+    // Where nothing can be remembered safely, a token that knows of no wrong PIN need not be spared.
+    let refusals = || match Refusals::of(&door.identity()) {
+        Err(_) if tries == Tries::Unknown => Ok(Refusals::default()),
+        known => known.map_err(spoiled),
+    };
     let before =
         |refused| Failure::PinRefusedBefore { of: of.clone(), origin: origin.clone(), refused };
     if !origin.is_a_file()

@@ -304,8 +304,7 @@ pub fn turn() -> Result<Lock, NoPin> {
     let lock = Lock::take("dialog", &mut |pause| {
         wait(&mut [PollFd::new(&stdin, PollFlags::empty())], Some(pause)) == Some(0)
     });
-    // Without a safe folder the token's lock has failed already.
-    lock.map_err(|_| NoPin::Cancelled)?.ok_or(NoPin::Cancelled)
+    lock.ok_or(NoPin::Cancelled)
 }
 
 /// How many of them something happened to; `None` where the system cannot say.

@@ -84,8 +84,7 @@ impl Terminal {
     fn turn(&self, wait: &mut dyn FnMut(Duration) -> bool) -> Option<Lock> {
         let session = termios::tcgetsid(&self.tty).ok()?;
         let name = format!("terminal-{}", session.as_raw_nonzero());
-        // Without a safe folder the token's lock has failed already.
-        Lock::take(&name, wait).ok()?
+        Lock::take(&name, wait)
     }
 
     fn width(&self) -> usize {

@@ -12,7 +12,9 @@ use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Server};
 
 use crate::golden::check;
-use crate::lab::{Ended, Lab, granted, install, lab, on_terminal, run, under};
+use crate::lab::{
+    Ended, Lab, after_a_wrong_pin, granted, install, lab, on_terminal, run, under,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -216,6 +218,8 @@ fn a_folder_for_locks_that_cannot_be_made_matters_only_where_it_was_named() {
     let lab = lab();
     let mut named = lab.with_key("laptop");
     named.env("KEYANCHOR_RUNTIME_DIR", "/proc/keyanchor");
+    granted(&mut named);
+    after_a_wrong_pin(&lab);
     check("folder-for-locks-cannot-be-made", &lab, &run(&mut named));
     granted(lab.with_key("laptop").env_remove("KEYANCHOR_RUNTIME_DIR").env("HOME", "/proc"));
     let full = "mount -t tmpfs -o nr_inodes=1,size=4k,mode=700 none \"$KEYANCHOR_RUNTIME_DIR\"";

@@ -6,7 +6,7 @@ use hsm_test::pki::Leaf;
 use hsm_test::softhsm::SoftHsm;
 
 use crate::golden::check;
-use crate::lab::{Lab, lab, run};
+use crate::lab::{Lab, after_a_wrong_pin, granted, lab, run};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -315,5 +315,7 @@ fn an_unsafe_folder_for_locks_is_refused() {
     let folder = lab.hsm.dir().join("run");
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    granted(&mut lab.with_key("laptop"));
+    after_a_wrong_pin(&lab);
     check("folder-for-locks-that-others-can-enter", &lab, &run(&mut lab.with_key("laptop")));
 }

@@ -93,6 +93,14 @@ impl Lab {
     }
 }
 
+/// The token knows that a wrong PIN was entered, and what was remembered of it is in another folder.
+pub(crate) fn after_a_wrong_pin(lab: &Lab) {
+    let wrong = lab.write("wrong-pin", "00000000");
+    let mut command = lab.with_key("laptop");
+    command.arg("--pin-file").arg(wrong).env("KEYANCHOR_RUNTIME_DIR", lab.hsm.dir().join("other"));
+    assert_eq!(run(&mut command).code, 4);
+}
+
 /// The same command, its program started by another one: `prlimit`, `faketime`, `unshare`.
 pub(crate) fn under(command: &Command, words: &[&str]) -> Command {
     let mut arguments = command.get_args();
