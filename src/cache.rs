@@ -64,8 +64,7 @@ impl Cache {
     /// All entries, those that end first at the beginning.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        let mut entries: Vec<_> =
-            self.files("json").iter().filter_map(|path| read(path)).collect();
+        let mut entries: Vec<_> = self.files("json").iter().filter_map(|path| read(path)).collect();
         entries.sort_by_key(|entry| entry.credentials.expiration);
         entries
     }
@@ -79,7 +78,10 @@ impl Cache {
         for path in &entries {
             remove(path)?;
         }
-        self.files("tmp").iter().filter(|path| is_orphaned(path)).try_for_each(|path| remove(path))?;
+        self.files("tmp")
+            .iter()
+            .filter(|path| is_orphaned(path))
+            .try_for_each(|path| remove(path))?;
         Ok(entries.len())
     }
 

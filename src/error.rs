@@ -182,7 +182,10 @@ impl Report {
     #[must_use]
     pub fn aside(&self, consequence: &str) -> String {
         let reason = self.why().map_or_else(String::new, |cause| format!(" ({cause})"));
-        format!("keyanchor: warning: {}", harmless(&format!("{consequence}: {}{reason}", self.error)))
+        format!(
+            "keyanchor: warning: {}",
+            harmless(&format!("{consequence}: {}{reason}", self.error))
+        )
     }
 
     /// What failed: the first line, without its prefix and as it came.

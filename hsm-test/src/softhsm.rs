@@ -165,6 +165,11 @@ impl SoftHsm {
         tool::run(self.unlocked().args(["--delete-object", "--type", "privkey", "--label", label]));
     }
 
+    /// Deletes a certificate.
+    pub fn delete_certificate(&self, label: &str) {
+        tool::run(self.unlocked().args(["--delete-object", "--type", "cert", "--label", label]));
+    }
+
     fn token(&self) -> Token<'_> {
         Token {
             module: Self::module(),

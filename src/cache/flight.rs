@@ -262,7 +262,8 @@ impl Record {
 
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
-    let file = options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+    let file =
+        options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
     // Once more, where a umask took our own rights away: the next run must be able to open it.
     let _ = file.set_permissions(Permissions::from_mode(0o600));
     Ok(file)
@@ -270,7 +271,9 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Whether that is the file which others find there.
 fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(ours), Ok(theirs)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
+    let (Ok(ours), Ok(theirs)) = (file.metadata(), fs::symlink_metadata(path)) else {
+        return false;
+    };
     (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
 }
 

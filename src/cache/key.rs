@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -65,7 +66,7 @@ impl Serialize for Hash {
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&str>::deserialize(deserializer)?;
-        let wrong = || serde::de::Error::custom("not 64 hexadecimal digits");
+        let wrong = || Error::invalid_value(Unexpected::Str(text), &"hash");
         let mut bytes = [0; 32];
         if text.len() != 64 || !text.is_ascii() {
             return Err(wrong());

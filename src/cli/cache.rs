@@ -63,7 +63,8 @@ pub fn run(options: Options) -> Result<(), Error> {
             print(output::cache::cleared(removed, json))
         }
         Verb::List(List { json }) => {
-            let (entries, now) = (cache.as_ref().map_or_else(Vec::new, Cache::entries), Moment::now());
+            let (entries, now) =
+                (cache.as_ref().map_or_else(Vec::new, Cache::entries), Moment::now());
             let folder = cache.as_ref().map(Cache::folder);
             print(if json {
                 output::cache::json(folder, &entries, &now)

@@ -12,9 +12,7 @@ use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Server};
 
 use crate::golden::check;
-use crate::lab::{
-    Ended, Lab, after_a_wrong_pin, granted, install, lab, on_terminal, run, under,
-};
+use crate::lab::{Ended, Lab, after_a_wrong_pin, granted, install, lab, on_terminal, run, under};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -6,6 +6,7 @@
 mod ahead;
 mod answers;
 mod askers;
+mod cache;
 mod calls;
 mod catalogue;
 mod clock;

@@ -159,7 +159,10 @@ fn a_persons_time_is_waited_for() {
     let Turn::Ours(first) = scene.turn(&deadline) else { panic!("it is nobody else's") };
     deadline.a_person_is_asked();
     let second = scene.waiting(Deadline::after(Duration::from_millis(100)));
-    assert!(second.recv_timeout(Duration::from_millis(400)).is_err(), "it waits longer than its own");
+    assert!(
+        second.recv_timeout(Duration::from_millis(400)).is_err(),
+        "it waits longer than its own"
+    );
     drop(first);
     assert!(matches!(second.recv().expect("an end"), Turn::Ours(_)));
 }

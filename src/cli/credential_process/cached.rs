@@ -136,9 +136,9 @@ impl Place {
     fn fresh(&self) -> Option<Credentials> {
         let now = Moment::now();
         let entry = self.cache.read(&self.key, &now)?;
-        let fresh = entry.state(&now) == State::Fresh;
-        debug!("cache: {} s left, {}", entry.left(&now), if fresh { "fresh" } else { "not fresh" });
-        fresh.then_some(entry.credentials)
+        let state = entry.state(&now);
+        debug!("cache: {state:?}, {} s left", entry.left(&now));
+        (state == State::Fresh).then_some(entry.credentials)
     }
 
     /// Those that still count; not those of another certificate than the one that was found now.
@@ -156,9 +156,7 @@ impl Place {
 
     fn fallback(&self, error: Error, leaf: Option<Hash>) -> Result<Answer, Error> {
         match self.usable(leaf) {
-            Some(credentials) if error.is_outside() => {
-                Ok(excused(credentials, &error.report()))
-            }
+            Some(credentials) if error.is_outside() => Ok(excused(credentials, &error.report())),
             _ => Err(error),
         }
     }

@@ -50,7 +50,7 @@ impl Plan {
             Some(reference) => with_reference(inputs.with("certificate", "at"), reference),
         };
         let files = [&self.intermediates, &self.roots.only, &self.roots.also];
-        for (name, file) in ["intermediates", "CA bundle", "CA file"].into_iter().zip(files) {
+        for (name, file) in ["intermediates", "ca-bundle", "ca-file"].into_iter().zip(files) {
             let content = file.as_deref().map(content).transpose()?;
             inputs = inputs.with(name, optional(content.as_ref().map(|hash| &hash[..])));
         }

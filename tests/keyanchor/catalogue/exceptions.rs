@@ -7,6 +7,7 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         "no error: a warning, a question, a word for those who start a host by hand, a request",
         &[
             "keyanchor: warning: ",
+            "no new credentials, those at hand end at ",
             "a wrong PIN was entered before",
             "this is the last try: ",
             "{caller} wants to ",
