@@ -72,7 +72,7 @@ struct Asked {
 
 /// Why nothing came of it, and whose certificate it was where that is known.
 struct Refused {
-    error: Error,
+    error: Box<Error>,
     leaf: Option<Hash>,
 }
 
@@ -88,7 +88,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     output::check().map_err(Error::Output)?;
     let answer = match caches.then(|| Place::of(&plan)).flatten() {
         Some(place) => place.credentials(plan)?,
-        None => Answer::Asked(ask(plan).map_err(|refused| refused.error)?),
+        None => Answer::Asked(ask(plan).map_err(|refused| *refused.error)?),
     };
     output::credentials(answer.credentials()).map_err(Error::Output)?;
     if let Answer::Asked(asked) = &answer {
@@ -98,7 +98,7 @@ pub fn run(options: Options) -> Result<(), Error> {
 }
 
 fn ask(plan: Plan) -> Result<Asked, Refused> {
-    let early = |error| Refused { error, leaf: None };
+    let early = |error| Refused { error: Box::new(error), leaf: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| early(Error::System(error)))?;
     let deadline = plan.settings.deadline.clone();
@@ -106,7 +106,9 @@ fn ask(plan: Plan) -> Result<Asked, Refused> {
         let exchange = exchange(plan).await.map_err(early)?;
         match exchange.credentials(SystemTime::now(), &deadline).await {
             Ok(credentials) => Ok(Asked { exchange, credentials }),
-            Err(error) => Err(Refused { error: error.into(), leaf: Some(leaf(&exchange)) }),
+            Err(error) => {
+                Err(Refused { error: Box::new(error.into()), leaf: Some(leaf(&exchange)) })
+            }
         }
     });
     // A name server that does not answer must not hold up the end of the run.

@@ -84,7 +84,7 @@ impl Place {
         }
         match flight {
             Some(flight) => self.in_turn(plan, flight),
-            None => self.new(plan, None),
+            None => self.renewed(plan, None),
         }
     }
 
@@ -96,11 +96,11 @@ impl Place {
                 flight.pass();
                 Ok(excused(credentials, &failed))
             }
-            None => self.new(plan, Some(flight)),
+            None => self.renewed(plan, Some(flight)),
         }
     }
 
-    fn new(&self, plan: Plan, flight: Option<Flight>) -> Result<Answer, Error> {
+    fn renewed(&self, plan: Plan, flight: Option<Flight>) -> Result<Answer, Error> {
         match ask(plan) {
             Ok(asked) => {
                 self.store(&asked);
@@ -110,7 +110,7 @@ impl Place {
                 if let (Some(flight), true) = (flight, error.is_shared()) {
                     flight.fail(serde_json::to_string(&error.report()).unwrap_or_default());
                 }
-                self.fallback(error, leaf)
+                self.fallback(*error, leaf)
             }
         }
     }

@@ -36,17 +36,17 @@ impl Plan {
     pub(in crate::cli) fn cache_key(&self) -> Result<Hash, Error> {
         let session = &self.session;
         let mut inputs = Inputs::new()
-            .with("trust anchor", session.trust_anchor.as_str())
+            .with("trust-anchor", session.trust_anchor.as_str())
             .with("profile", session.profile.as_str())
             .with("role", session.role.as_str())
             .with("region", &session.region)
             .with("duration", session.duration.to_be_bytes())
-            .with("session name", optional(session.session_name.as_deref().map(str::as_bytes)))
+            .with("session-name", optional(session.session_name.as_deref().map(str::as_bytes)))
             .with("endpoint", self.endpoint.operation("").as_str());
         inputs = self.with_key(inputs)?;
         inputs = match &self.certificate {
             None => inputs.with("certificate", ""),
-            Some(KeyRef::File(path)) => inputs.with("certificate file", content(path)?),
+            Some(KeyRef::File(path)) => inputs.with("certificate-file", content(path)?),
             Some(reference) => with_reference(inputs.with("certificate", "at"), reference),
         };
         let files = [&self.intermediates, &self.roots.only, &self.roots.also];
@@ -72,11 +72,11 @@ impl Plan {
         Ok(match &self.key {
             KeyRef::File(path) => {
                 let (key, _) = paths::read_secret(path, LONGEST)?;
-                inputs.with("key file", Sha256::digest(&*key))
+                inputs.with("key-file", Sha256::digest(&*key))
             }
             KeyRef::Tpm(reference) => {
                 let inputs = match &reference.key {
-                    TpmKey::File(path) => inputs.with("TPM's key file", content(path)?),
+                    TpmKey::File(path) => inputs.with("tpm-key-file", content(path)?),
                     TpmKey::Handle(_) => inputs,
                 };
                 with_reference(inputs, &self.key)
@@ -98,7 +98,7 @@ impl Plan {
             inputs = inputs.with("module", optional(path));
         }
         let text = self.settings.init_args.as_deref();
-        inputs = inputs.with("init args", optional(text.map(str::as_bytes)));
+        inputs = inputs.with("init-args", optional(text.map(str::as_bytes)));
         for name in VARIABLES {
             let value = std::env::var_os(name);
             inputs = inputs.with(name, optional(value.as_deref().map(OsStrExt::as_bytes)));

@@ -237,9 +237,10 @@ fn different_sessions_do_not_wait_for_each_other() {
     let mut slow = file_journey(&lab);
     let first = start(slow.args(["--timeout", "60s"]));
     until("the request", || lab.server.connections() > 0);
+    let process = holder(&lab).expect("a holder");
     lab.server.behave(Behaviour::Verify);
     let mut other = journey(&lab);
     answered(other.args(["--session-duration", "1800", "--timeout", "10s"]));
-    signal(holder(&lab).expect("a holder"), "-KILL");
+    signal(process, "-KILL");
     drop(first.wait_with_output());
 }

@@ -33,6 +33,10 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "never told: a file of the cache that is not as it must be is a miss",
+        &["others can read or change it"],
+    ),
+    (
         "found earlier: what is empty is told by its option, what is no URI is a path",
         &[
             "the reference is empty",
