@@ -26,6 +26,7 @@ pub mod s_server;
 pub mod server;
 pub mod softhsm;
 pub mod spy;
+pub mod stress;
 pub mod swtpm;
 pub mod terminal;
 

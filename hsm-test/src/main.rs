@@ -16,6 +16,7 @@ use hsm_test::piv::Desk;
 use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::{Config, Request, Server};
 use hsm_test::softhsm::SoftHsm;
+use hsm_test::stress;
 use hsm_test::swtpm::Swtpm;
 
 /// The device lab of keyanchor.
@@ -48,6 +49,12 @@ enum Verb {
     },
     /// Serve Roles Anywhere and STS until stopped, and say what became of each request.
     Serve(Serve),
+    /// Crowds, kills at random moments, many runs in a row; a table of what came of it.
+    Stress {
+        /// The folder with the programs, all of them built for release.
+        #[arg(long, default_value = "target/release")]
+        programs: PathBuf,
+    },
     /// Run a TPM with keys, certificates and their PKI until stopped.
     Tpm(Stay),
 }
@@ -127,8 +134,17 @@ fn main() -> ExitCode {
         Verb::Piv { stay, factory } => piv(&stay, factory),
         Verb::Provision { directory } => provision(&directory),
         Verb::Serve(serve) => self::serve(&serve),
+        Verb::Stress { programs } => stress(programs),
         Verb::Tpm(stay) => tpm(&stay),
     }
+}
+
+fn stress(programs: PathBuf) -> ExitCode {
+    let lab = programs.clone();
+    let (crowd, warm, kills, sequence) = (200, 1000, 200, 10_000);
+    let rows = stress::run(&stress::Options { programs, lab, crowd, warm, kills, sequence });
+    say(&stress::table(&rows));
+    if rows.iter().all(|row| row.met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn bench(Bench { programs, out, peer, runs }: Bench) -> ExitCode {

@@ -37,6 +37,7 @@ mod sdks;
 mod secrecy;
 mod shell;
 mod streams;
+mod stress;
 mod terminal;
 mod tls;
 mod tokens;
