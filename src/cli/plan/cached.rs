@@ -15,6 +15,9 @@ use crate::paths::{self, Error};
 /// Longest file that counts, in bytes: a bundle of CA certificates.
 const LONGEST: u64 = 8 * 1024 * 1024;
 
+/// Longest file of a private key. Room for all of it is made and wiped, which would take long.
+const LONGEST_KEY: u64 = 64 * 1024;
+
 /// What decides where devices are looked for, beside the options.
 const VARIABLES: [&str; 8] = [
     "KEYANCHOR_TCTI",
@@ -71,7 +74,7 @@ impl Plan {
     fn with_key(&self, inputs: Inputs) -> Result<Inputs, Error> {
         Ok(match &self.key {
             KeyRef::File(path) => {
-                let (key, _) = paths::read_secret(path, LONGEST)?;
+                let (key, _) = paths::read_secret(path, LONGEST_KEY)?;
                 inputs.with("key-file", Sha256::digest(&*key))
             }
             KeyRef::Tpm(reference) => {
@@ -137,7 +140,7 @@ fn with_tpm(inputs: Inputs, reference: &TpmRef) -> Inputs {
 }
 
 fn content(path: &Path) -> Result<[u8; 32], Error> {
-    Ok(Sha256::digest(&*paths::read_wiped(path, LONGEST)?).into())
+    Ok(Sha256::digest(paths::read_public(path, LONGEST)?).into())
 }
 
 /// What is not given is something else than what is empty.
