@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak interop fuzz bench lint sizes build packages rust python clean
+.PHONY: help demo test soak stress interop fuzz bench lint sizes build packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
@@ -23,6 +23,9 @@ test: packages python ## every test
 
 soak: packages ## as many runs with a TPM, some of them ended midway, as leave nothing behind in it
 	SOAK=1 LAB=require cargo test --test keyanchor --locked tpm::clean
+
+stress: build ## crowds, kills at random moments, ten hours of runs by a simulated clock
+	$(RELEASE)/hsm-test stress --programs $(RELEASE)
 
 interop: packages ## real dialogues and notifications, on a desktop without a screen
 	softhsm/packages.sh interop

@@ -94,6 +94,9 @@ piv() {
 
 "$device"
 
+rm -rf "$dir/run"
+export KEYANCHOR_RUNTIME_DIR=$dir/run
+
 say "A server that verifies what it is sent, in place of IAM Roles Anywhere and STS"
 rm -f "$dir/ready"
 "$programs/hsm-test" serve --ca "$lab/ca" --ready-file "$dir/ready" >"$dir/server.log" 2>&1 &
@@ -126,5 +129,8 @@ say "aws sts get-caller-identity, by the real AWS CLI ($("$venv/bin/aws" --versi
 say "The same by boto3"
 "$venv/bin/python" -c 'import boto3; print("  ", boto3.client("sts").get_caller_identity()["Arn"])'
 
-say "What the server says it verified"
+say "What is kept for the next run: the AWS CLI and boto3 got what the first run did"
+"$programs/keyanchor" cache list | sed 's/^/   /'
+
+say "What the server says it verified: one signature for all"
 grep -E '^(POST|GET) ' "$dir/server.log" | sed 's/^/   /'

@@ -14,6 +14,7 @@ mod crowds;
 mod failures;
 mod files;
 mod hits;
+mod page;
 
 /// A command that keeps credentials, as it does for users.
 fn kept(mut command: Command) -> Command {

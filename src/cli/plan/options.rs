@@ -67,7 +67,7 @@ pub struct Options {
     pub(super) pkcs11_init_args: Option<String>,
     #[command(flatten)]
     pub(super) pin: PinOptions,
-    /// Wait so long for a token that is not there
+    /// Wait so long for a token, or for a run that gets the same
     #[arg(long, value_name = "TIME")]
     pub(super) wait: Option<String>,
     /// How long a run may take, a person's time apart
