@@ -81,6 +81,12 @@ impl Certificate {
         self.tbs().subject().is_empty()
     }
 
+    /// The issuer's name as RFC 4514 text, for people.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.tbs().issuer().to_string()
+    }
+
     /// The DER of the issuer's name: what its CKA_SUBJECT is on a token.
     #[must_use]
     pub fn issuer_der(&self) -> Vec<u8> {

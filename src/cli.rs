@@ -12,6 +12,7 @@ use crate::error::Error;
 
 pub mod cache;
 pub mod credential_process;
+pub mod doctor;
 pub mod explain;
 mod fault;
 pub mod list;
@@ -40,6 +41,7 @@ pub struct Cli {
 enum Verb {
     Cache(cache::Options),
     CredentialProcess(Box<credential_process::Options>),
+    Doctor(Box<doctor::Options>),
     Explain(Box<explain::Options>),
     List(Box<list::Options>),
     Pin(pin::Options),
@@ -60,6 +62,7 @@ impl Cli {
         let outcome = match self.verb {
             Verb::Cache(options) => cache::run(options),
             Verb::CredentialProcess(options) => credential_process::run(*options),
+            Verb::Doctor(options) => doctor::run(*options),
             Verb::Explain(options) => explain::run(*options),
             Verb::List(options) => list::run(*options),
             Verb::Pin(options) => pin::run(options),

@@ -26,6 +26,9 @@ const LONGEST_LINE: usize = 315;
 const KINDS: &str =
     "the service takes RSA keys from 2048 bits, and EC keys on P-256, P-384 and P-521";
 
+/// The end of hints where the cause may be elsewhere.
+const TRY_EACH_STEP: &str = "; keyanchor doctor with the same options tries each step";
+
 /// Everything that can end a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,6 +44,9 @@ pub enum Error {
     /// The cloud edge.
     #[error(transparent)]
     Exchange(exchange::Error),
+    /// A step of `keyanchor doctor`.
+    #[error(transparent)]
+    Examined(Box<Error>),
     /// A fault of our own.
     #[error("keyanchor came upon a fault of its own")]
     Fault {
@@ -119,6 +125,7 @@ impl Error {
             Self::Crowded { .. } => Report::new(Class::Deadline, self)
                 .cause("it still has not got them")
                 .hint("end it, allow more time with --timeout or --wait, or do without it with --no-cache"),
+            Self::Examined(error) => error.report().examined(),
             Self::Exchange(exchange::Error::Identity(error)) => pair::report(error),
             Self::Exchange(error) => cloud::report(error),
             Self::Fault { place } => Report::new(Class::Local, self)
@@ -164,6 +171,12 @@ impl Report {
 
     fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// One who has asked doctor already is not sent there.
+    fn examined(self) -> Self {
+        let hint = self.hint.map(|hint| hint.trim_end_matches(TRY_EACH_STEP).to_owned());
+        Self { hint, ..self }
     }
 
     /// What is told of a device that did not end the run.

@@ -9,6 +9,7 @@ use crate::identity::{self, Identity};
 pub mod arn;
 pub mod endpoint;
 pub mod http;
+pub mod proxy;
 pub mod roles_anywhere;
 pub mod sigv4_x509;
 
@@ -62,6 +63,12 @@ pub enum Error {
         host: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// This computer's clock is further off than signatures may be.
+    #[error("this computer's clock is {} seconds {}", ahead.abs(), if *ahead > 0 { "slow" } else { "fast" })]
+    Clock {
+        /// How far the service's clock is ahead of ours, in seconds.
+        ahead: i64,
     },
     /// The server is not who it should be, or TLS fails otherwise.
     #[error("{host} cannot be trusted")]

@@ -20,7 +20,7 @@ use crate::prompt::{GUARD, Notice, Terminal, bell};
 use crate::wire::frame::{self, Frame};
 use crate::wire::outbox::Outbox;
 use crate::wire::{
-    self, Awaited, Bytes, Failure, Open, PinRules, PinSource, Reply, Request, VERSION,
+    self, Awaited, Bytes, Failure, Foreseen, Open, PinRules, PinSource, Reply, Request, VERSION,
 };
 
 mod doors;
@@ -123,6 +123,7 @@ impl<D: Device> Host<D> {
                 Found::Hidden => Reply::Hidden,
             }),
             Request::List(unlock) => self.list(unlock.as_deref()),
+            Request::Foresee(token) => self.foresee(token.as_deref()).map(Reply::Foreseen),
             Request::Unlock => self.unlock().map(|()| Reply::Unlocked),
             Request::Sign { scheme, message } => {
                 let signature = self.sign(scheme, &message.0)?;
@@ -164,6 +165,13 @@ impl<D: Device> Host<D> {
         self.device()?.aim(token)?;
         self.unlock()?;
         self.device()?.list_unlocked()
+    }
+
+    fn foresee(&mut self, token: Option<&TokenFilter>) -> Result<Foreseen, Failure> {
+        let device = self.device.as_mut().ok_or(Failure::Protocol)?;
+        let Session { etiquette, .. } = self.session.as_ref().ok_or(Failure::Protocol)?;
+        token.map_or(Ok(()), |token| device.aim(token))?;
+        etiquette.foresee(&mut Token(device))
     }
 
     /// Logs in, if a token wants that.

@@ -12,6 +12,7 @@ use crate::signer::{self, Signer};
 
 pub mod chain;
 pub mod files;
+pub mod named;
 pub mod rules;
 
 pub use chain::Chain;
@@ -38,6 +39,14 @@ pub enum Error {
         certificate: String,
         /// The kind of key that signs.
         key: String,
+    },
+    /// Certificates that were given to lead on from the leaf, and do not.
+    #[error("the intermediate certificates do not lead on from {subject}")]
+    Astray {
+        /// The last certificate that is signed by none of them, or by one that is not valid now.
+        subject: String,
+        /// What is wrong.
+        reason: String,
     },
     /// More than one valid certificate for the key.
     #[error("{} certificates fit the key", subjects.len())]

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod credentials;
 pub mod deadline;
 pub mod device;
+pub mod doctor;
 pub mod error;
 pub mod exchange;
 pub mod explain;

@@ -7,6 +7,7 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
 use crate::credentials::Credentials;
 
 pub mod cache;
+pub mod doctor;
 pub mod explain;
 pub mod list;
 mod page;

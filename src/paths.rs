@@ -111,6 +111,19 @@ pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
 /// # Errors
 /// When it cannot be read, is too large, or is not kept from other users.
 pub fn read_secret(path: &Path, limit: u64) -> Result<(Zeroizing<Vec<u8>>, Mark), Error> {
+    let (file, mark) = open_secret(path)?;
+    Ok((wiped(file, path, limit)?, mark))
+}
+
+/// Which file a secret is in, as far as it could be read: nothing of it is.
+///
+/// # Errors
+/// As for reading it.
+pub fn mark_of_secret(path: &Path) -> Result<Mark, Error> {
+    open_secret(path).map(|(_, mark)| mark)
+}
+
+fn open_secret(path: &Path) -> Result<(File, Mark), Error> {
     let (file, metadata) = open(path)?;
     if !owned_by_root_or_us(&metadata) {
         return Err(not_safe(path, "belongs to another user"));
@@ -118,7 +131,7 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<(Zeroizing<Vec<u8>>, Mark)
     if metadata.mode() & 0o007 != 0 {
         return Err(not_safe(path, "every user of this computer can read or change it"));
     }
-    Ok((wiped(file, path, limit)?, Mark::of(&metadata)))
+    Ok((file, Mark::of(&metadata)))
 }
 
 /// Reads a file that may turn out to hold a secret, whoever may see it.

@@ -59,6 +59,8 @@ pub struct Settings {
     pub pin_file: Option<PathBuf>,
     /// The options about the PIN.
     pub pin: PinRules,
+    /// Whether a PIN may be sent, and a person asked, at all.
+    pub login: bool,
     /// How long to wait for a token that is not there.
     pub wait: Duration,
     /// What the host and its module write to stderr is shown.
@@ -118,6 +120,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Nothing more can be done without a login, and none may be made.
+    #[error("the token shows no more without a login")]
+    LoginNeeded,
     /// The host ended while a person was asked for the PIN.
     #[error("no PIN was given: the device host {how}")]
     LostWithTheQuestion {

@@ -45,6 +45,9 @@ pub enum Request {
         /// Who may be told, and what they may not see. No PIN is sent.
         pin: PinRules,
     },
+    /// Say what a login to the token that is named, or to that of the selected key, would meet. No
+    /// PIN is read or sent, and nobody is asked. Answered by [`Reply::Foreseen`].
+    Foresee(Option<Box<TokenFilter>>),
     /// Log in, so that hidden objects appear. Answered by [`Reply::Unlocked`].
     Unlock,
     /// Sign with the selected key, after logging in where that is needed. Answered by
@@ -197,6 +200,8 @@ pub enum Reply {
     Selected(Selected),
     /// One token fits, but nothing on it can be seen without logging in.
     Hidden,
+    /// A login would be tried.
+    Foreseen(Foreseen),
     /// Logged in.
     Unlocked,
     /// DER certificates.
@@ -213,6 +218,15 @@ pub enum Reply {
     Failed(Failure),
     /// Not an answer: what happens meanwhile.
     Notice(Notice),
+}
+
+/// What a login would be tried with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// What the device says about its PIN.
+    pub tries: failure::Tries,
+    /// Where a PIN is configured; `None` where a person would be asked.
+    pub configured: Option<failure::Origin>,
 }
 
 /// The key that was found.

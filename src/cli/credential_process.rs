@@ -54,7 +54,7 @@ AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
 
 /// Print credentials for an SDK's `credential_process`
 #[derive(Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE, mut_args(plan::demanded))]
 pub struct Options {
     #[command(flatten)]
     plan: plan::Options,
@@ -84,7 +84,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     options.plan.start_log();
     let _phase = Phase::start("whole run");
     let caches = !options.no_cache && value::cache(std::env::var_os("KEYANCHOR_CACHE"))?;
-    let plan = Plan::of(options.plan)?;
+    let plan = Plan::of(&options.plan)?;
     output::check().map_err(Error::Output)?;
     let answer = match caches.then(|| Place::of(&plan)).flatten() {
         Some(place) => place.credentials(plan)?,
@@ -101,7 +101,7 @@ fn ask(plan: Plan) -> Result<Asked, Refused> {
     let early = |error| Refused { error: Box::new(error), leaf: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| early(Error::System(error)))?;
-    let deadline = plan.settings.deadline.clone();
+    let deadline = plan.named.settings.deadline.clone();
     let outcome = runtime.block_on(async {
         let exchange = exchange(plan).await.map_err(early)?;
         match exchange.credentials(SystemTime::now(), &deadline).await {
@@ -125,11 +125,14 @@ fn leaf(exchange: &Exchange) -> Hash {
 /// no time which a connection could use.
 async fn exchange(plan: Plan) -> Result<Exchange, Error> {
     let now = SystemTime::now();
-    let files = plan.files()?;
+    let files = plan.named.files()?;
     files.check(now)?;
     let (session, endpoint) = (plan.session.clone(), plan.endpoint.clone());
-    let opening =
-        Opening::start(endpoint.clone(), plan.roots.clone(), !matches!(plan.key, KeyRef::File(_)));
+    let opening = Opening::start(
+        endpoint.clone(),
+        plan.roots.clone(),
+        !matches!(plan.named.key, KeyRef::File(_)),
+    );
     let identity = aside(move || {
         let identity = plan.identity(files, now)?;
         let _phase = Phase::start("unlock");

@@ -24,7 +24,7 @@ A PIN is asked for only where the token shows nothing without one.";
 
 /// Show what would be asked for, and what AWS makes of it
 #[derive(Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE, mut_args(plan::demanded))]
 pub struct Options {
     #[command(flatten)]
     plan: plan::Options,
@@ -40,10 +40,10 @@ pub struct Options {
 /// here.
 pub fn run(options: Options) -> Result<(), Error> {
     options.plan.start_log();
-    let plan = Plan::of(options.plan)?;
+    let plan = Plan::of(&options.plan)?;
     output::check().map_err(Error::Listing)?;
     let now = SystemTime::now();
-    let chain = plan.chain(plan.files()?, now)?;
+    let chain = plan.named.chain(plan.named.files()?, now)?;
     let subject = format!("'{}'", chain.leaf.subject());
     let time = Timestamp::try_from(now).unwrap_or(Timestamp::UNIX_EPOCH);
     let explanation = Explanation::of(&plan.session, &plan.endpoint, chain, time);

@@ -129,6 +129,7 @@ fn settings(options: &Options, time: Duration) -> Result<Settings, Usage> {
         default_module: environment("KEYANCHOR_PKCS11_LIB"),
         pin_file: environment("KEYANCHOR_PIN_FILE"),
         pin: rules(options)?,
+        login: options.login,
         wait: Duration::ZERO,
         debug: options.debug,
         deadline: Deadline::after(time),

@@ -13,172 +13,83 @@ use crate::exchange::arn::Resource;
 use crate::exchange::endpoint::{Endpoint, EndpointError, Variant, check_region};
 use crate::exchange::http::Roots;
 use crate::exchange::roles_anywhere::Session;
-use crate::identity::{self, Chain, Identity, chain, files, rules};
+use crate::identity::Identity;
+use crate::identity::named::{Files, Named};
+use crate::key::KeyRef;
 use crate::key::tpm::{TpmKey, TpmRef};
-use crate::key::uri::{PinAttribute, Pkcs11Uri};
-use crate::key::{KeyRef, PublicKey};
-use crate::signer::file::FileKey;
-use crate::signer::hosted::{self, HostedKey};
-use crate::signer::{Settings, Signer, tpm};
-use crate::timing::Phase;
+use crate::key::uri::PinAttribute;
+use crate::signer::{Settings, tpm};
 
 mod cached;
 mod options;
+mod parts;
 
-pub use options::Options;
+pub use options::{Options, demanded};
+pub(super) use parts::Parts;
 
 /// What the options and the environment mean, all of it checked.
 pub(super) struct Plan {
-    pub(super) key: KeyRef,
-    certificate: Option<KeyRef>,
-    intermediates: Option<PathBuf>,
+    pub(super) named: Named,
     pub(super) session: Session,
     pub(super) endpoint: Endpoint,
     pub(super) roots: Roots,
-    pub(super) settings: Settings,
-}
-
-/// The certificates of the files that were named.
-pub(super) struct Files {
-    /// Intermediates.
-    pool: Vec<Certificate>,
-    /// The leaf, perhaps with more.
-    found: Vec<Certificate>,
-}
-
-impl Files {
-    /// Whether the leaf keeps the rules: what is wrong with it is known before any device is
-    /// touched.
-    pub(super) fn check(&self, now: SystemTime) -> Result<(), Error> {
-        chain::certain_leaf(&self.found).map_or(Ok(()), |leaf| rules::check(leaf, now))?;
-        self.expected().map(drop)
-    }
-
-    /// The key that the leaf is for; unknown where the file could hold several leaves.
-    fn expected(&self) -> Result<Option<PublicKey>, Error> {
-        let Some(leaf) = chain::certain_leaf(&self.found) else { return Ok(None) };
-        let unsupported = |source| identity::Error::UnsupportedKey {
-            subject: format!("'{}'", leaf.subject()),
-            source,
-        };
-        Ok(Some(leaf.public_key().map_err(unsupported)?))
-    }
 }
 
 impl Plan {
-    pub(super) fn of(options: Options) -> Result<Self, Error> {
-        let person = value::duration("--answer-timeout", &options.answer_timeout)?;
-        let deadline = Deadline::after(value::duration("--timeout", &options.timeout)?);
-        let deadline = deadline.with_a_person(person);
-        let session = session(&options)?;
-        let endpoint = endpoint(&options, &session.region)?;
-        let (key, certificate) = references(&options)?;
-        let environment =
-            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let only = options.ca_bundle.or_else(|| environment("AWS_CA_BUNDLE"));
-        let default_module = environment("KEYANCHOR_PKCS11_LIB");
-        let named = options.pkcs11_lib.is_some() || default_module.is_some();
-        let init_args = options.pkcs11_init_args.as_deref();
-        let settings = Settings {
-            init_args: init_args_for(&key, certificate.as_ref(), named, init_args)?,
-            module: options.pkcs11_lib,
-            default_module,
-            pin_file: environment("KEYANCHOR_PIN_FILE"),
-            pin: options.pin.rules()?,
-            wait: options
-                .wait
-                .as_deref()
-                .map_or(Ok(Duration::ZERO), |text| value::duration("--wait", text))?,
-            debug: options.debug,
-            deadline,
-        };
-        let roots = Roots { only, also: options.ca_file };
-        let intermediates = options.intermediates;
-        Ok(Self { key, certificate, intermediates, session, endpoint, roots, settings })
-    }
-
-    /// What the files say.
-    pub(super) fn files(&self) -> Result<Files, Error> {
-        let pool = self.intermediates.as_deref().map_or(Ok(Vec::new()), files::read)?;
-        let found = match &self.certificate {
-            Some(KeyRef::File(path)) => files::read(path)?,
-            Some(_) => Vec::new(),
-            None => beside(&self.key)?,
-        };
-        Ok(Files { pool, found })
+    pub(super) fn of(options: &Options) -> Result<Self, Error> {
+        let deadline = deadline(options)?;
+        let session = session(options)?;
+        let endpoint = endpoint(options, &session.region)?;
+        let named = named(options, deadline)?;
+        Ok(Self { named, session, endpoint, roots: roots(options) })
     }
 
     /// The key, and its certificate from the files or from the device.
     pub(super) fn identity(&self, files: Files, now: SystemTime) -> Result<Identity, Error> {
-        let (signer, Files { pool, found }) = self.pair(files)?;
-        let _phase = Phase::start("certificates");
-        let identity = Identity::prove(signer, found, pool, now)?;
+        let identity = self.named.identity(files, now)?;
         warn_near_the_end(&identity.chain().leaf, now);
         Ok(identity)
     }
-
-    /// The same as far as it can be known without proof: for one who wants to know what is wrong.
-    pub(super) fn chain(&self, files: Files, now: SystemTime) -> Result<Chain, Error> {
-        let (signer, Files { pool, found }) = self.pair(files)?;
-        Ok(Chain::of(&*signer, found, pool, now, &|_| Ok(()))?)
-    }
-
-    fn pair(&self, mut files: Files) -> Result<(Box<dyn Signer>, Files), Error> {
-        let signer = {
-            let _phase = Phase::start("find the key");
-            self.signer(files.expected()?.as_ref())?
-        };
-        if let Some(KeyRef::Pkcs11(uri)) = &self.certificate {
-            files.found = self.certificates(uri, &*signer)?;
-            if files.found.is_empty() {
-                // What was named does not parse: another one must not take its place in silence.
-                return Err(identity::Error::NoCertificate.into());
-            }
-        }
-        Ok((signer, files))
-    }
-
-    fn signer(&self, expected: Option<&PublicKey>) -> Result<Box<dyn Signer>, Error> {
-        Ok(match &self.key {
-            KeyRef::File(path) => Box::new(FileKey::read(path)?),
-            KeyRef::Piv(key) => Box::new(HostedKey::open_piv(key, expected, &self.settings)?),
-            KeyRef::Pkcs11(uri) => Box::new(HostedKey::open(uri, expected, &self.settings)?),
-            KeyRef::Tpm(key) => Box::new(HostedKey::open_tpm(key, &self.settings)?),
-        })
-    }
-
-    /// From the key's own host, unless the certificate's URI names another module.
-    fn certificates(
-        &self,
-        uri: &Pkcs11Uri,
-        signer: &dyn Signer,
-    ) -> Result<Vec<Certificate>, Error> {
-        let same_host = match &self.key {
-            KeyRef::File(_) | KeyRef::Piv(_) | KeyRef::Tpm(_) => false,
-            KeyRef::Pkcs11(key) => hosted::same_modules(key, uri, &self.settings)?,
-        };
-        if same_host {
-            return Ok(signer.certificates(&hosted::at(uri))?);
-        }
-        let mut settings = self.settings.clone();
-        if matches!(self.key, KeyRef::Pkcs11(_)) {
-            // Those of the command line are for the key's module and its token.
-            (settings.init_args, settings.pin_file) = (None, None);
-            settings.pin = settings.pin.withholding();
-        }
-        Ok(hosted::certificates(uri, &settings)?)
-    }
 }
 
-/// A certificate in the file of a TPM's key is its own.
-fn beside(key: &KeyRef) -> Result<Vec<Certificate>, Error> {
-    if let KeyRef::Tpm(reference) = key
-        && let TpmKey::File(path) = &reference.key
-    {
-        tpm::read(path)?;
-        return Ok(files::beside(path)?);
-    }
-    Ok(Vec::new())
+fn deadline(options: &Options) -> Result<Deadline, Usage> {
+    let person = value::duration("--answer-timeout", &options.answer_timeout)?;
+    let deadline = Deadline::after(value::duration("--timeout", &options.timeout)?);
+    Ok(deadline.with_a_person(person))
+}
+
+fn named(options: &Options, deadline: Deadline) -> Result<Named, Usage> {
+    let (key, certificate) = references(options)?;
+    let settings = settings(options, deadline)?;
+    let a_module = settings.module.is_some() || settings.default_module.is_some();
+    let init_args = options.pkcs11_init_args.as_deref();
+    let init_args = init_args_for(&key, certificate.as_ref(), a_module, init_args)?;
+    let settings = Settings { init_args, ..settings };
+    Ok(Named { key, certificate, intermediates: options.intermediates.clone(), settings })
+}
+
+fn settings(options: &Options, deadline: Deadline) -> Result<Settings, Usage> {
+    let wait = options.wait.as_deref();
+    Ok(Settings {
+        init_args: None,
+        module: options.pkcs11_lib.clone(),
+        default_module: path_in("KEYANCHOR_PKCS11_LIB"),
+        pin_file: path_in("KEYANCHOR_PIN_FILE"),
+        pin: options.pin.rules()?,
+        login: true,
+        wait: wait.map_or(Ok(Duration::ZERO), |text| value::duration("--wait", text))?,
+        debug: options.debug,
+        deadline,
+    })
+}
+
+fn roots(options: &Options) -> Roots {
+    let only = options.ca_bundle.clone().or_else(|| path_in("AWS_CA_BUNDLE"));
+    Roots { only, also: options.ca_file.clone() }
+}
+
+fn path_in(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Sessions end with their own time, and the next one is refused when the certificate has ended.
@@ -278,10 +189,12 @@ fn init_args_for(
 }
 
 fn session(options: &Options) -> Result<Session, Usage> {
-    let trust_anchor =
-        value::arn("--trust-anchor-arn", &options.trust_anchor_arn, Resource::TrustAnchor)?;
-    let profile = value::arn("--profile-arn", &options.profile_arn, Resource::Profile)?;
-    let role = value::arn("--role-arn", &options.role_arn, Resource::Role)?;
+    // None of them is missing here.
+    let text = |option: &Option<String>| option.clone().unwrap_or_default();
+    let (anchor, profile) = (text(&options.trust_anchor_arn), text(&options.profile_arn));
+    let trust_anchor = value::arn("--trust-anchor-arn", &anchor, Resource::TrustAnchor)?;
+    let profile = value::arn("--profile-arn", &profile, Resource::Profile)?;
+    let role = value::arn("--role-arn", &text(&options.role_arn), Resource::Role)?;
     if trust_anchor.region() != profile.region() {
         return Err(value::wrong(
             "the trust anchor and the profile are in different regions".to_owned(),
@@ -318,22 +231,12 @@ fn plain_region(region: &str) -> &str {
 
 /// An endpoint that is given counts before one from the environment, and both before the region's.
 fn endpoint(options: &Options, region: &str) -> Result<Endpoint, Usage> {
-    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let switch = |name: &str| value::switch(name, environment(name));
     let fips_region = options.region.as_deref().is_some_and(|named| named != region);
     let variant = Variant {
         fips: options.fips || fips_region || switch("AWS_USE_FIPS_ENDPOINT")?,
         dual_stack: options.dual_stack || switch("AWS_USE_DUALSTACK_ENDPOINT")?,
     };
-    let configured = || {
-        let service = environment("AWS_ENDPOINT_URL_ROLESANYWHERE");
-        service.or_else(|| environment("AWS_ENDPOINT_URL"))
-    };
-    let given = match (&options.endpoint, switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")?) {
-        (Some(given), _) => Some(given.clone()),
-        (None, true) => None,
-        (None, false) => configured(),
-    };
+    let given = given_endpoint(options)?;
     if given.is_some() && variant != Variant::default() {
         return Err(value::wrong(
             "an endpoint is given, and FIPS or dual-stack is asked for as well".to_owned(),
@@ -342,7 +245,7 @@ fn endpoint(options: &Options, region: &str) -> Result<Endpoint, Usage> {
         ));
     }
     let endpoint = check_region(region).and_then(|()| match &given {
-        Some(url) => Endpoint::given(url),
+        Some((_, url)) => Endpoint::given(url),
         None => Endpoint::of_region(region, variant),
     });
     endpoint.map_err(|error| {
@@ -356,4 +259,21 @@ fn endpoint(options: &Options, region: &str) -> Result<Endpoint, Usage> {
         };
         Usage { what: error.to_string(), cause: None, hint: Some(hint.to_owned()) }
     })
+}
+
+/// An endpoint that is given, and by which option or variable.
+fn given_endpoint(options: &Options) -> Result<Option<(&'static str, String)>, Usage> {
+    let ignored = switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")?;
+    let given = options.endpoint.clone().map(|url| ("--endpoint", url));
+    let variables = ["AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"];
+    let set = || variables.into_iter().find_map(|name| Some((name, environment(name)?)));
+    Ok(given.or_else(|| if ignored { None } else { set() }))
+}
+
+fn switch(variable: &str) -> Result<bool, Usage> {
+    value::switch(variable, environment(variable))
+}
+
+fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
 }

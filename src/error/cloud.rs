@@ -1,7 +1,7 @@
 //! What is told when the service refuses or cannot be reached: its own words, what they mean, and
 //! what to do. The service does not promise its texts: they are recognised by what they contain.
 
-use crate::error::{Class, Report, tls};
+use crate::error::{Class, Report, TRY_EACH_STEP, tls};
 use crate::exchange::{Error, Refusal};
 
 /// Beyond this the service refuses signatures as invalid; in seconds.
@@ -66,6 +66,9 @@ pub(super) fn report(error: &Error) -> Report {
         Error::Answer { reason, .. } => Report::new(Class::Remote, error)
             .cause(reason)
             .hint("check --endpoint; something other than IAM Roles Anywhere may have answered"),
+        Error::Clock { .. } => Report::new(Class::Local, error)
+            .cause("signatures are good for five minutes")
+            .hint("set it right, and keep it so by NTP"),
         Error::Identity(error) => crate::error::pair::report(error),
         Error::Insecure { reason, .. } => {
             let (cause, hint) = tls::told(reason);
@@ -78,11 +81,12 @@ pub(super) fn report(error: &Error) -> Report {
             .cause(reason)
             .hint("give a PEM file with --ca-bundle, or install the system's CA certificates"),
         Error::System(error) => Report::out_of_resources(error),
-        Error::TimedOut { .. } => Report::new(Class::Deadline, error)
-            .hint("check the network and HTTPS_PROXY, or allow more time with --timeout"),
-        Error::Unreachable { reason, .. } => Report::new(Class::Remote, error)
-            .cause(reason)
-            .hint("check the network, --region, --endpoint and HTTPS_PROXY"),
+        Error::TimedOut { .. } => Report::new(Class::Deadline, error).hint(format!(
+            "check the network and HTTPS_PROXY, or allow more time with --timeout{TRY_EACH_STEP}"
+        )),
+        Error::Unreachable { reason, .. } => Report::new(Class::Remote, error).cause(reason).hint(
+            format!("check the network, --region, --endpoint and HTTPS_PROXY{TRY_EACH_STEP}"),
+        ),
     }
 }
 
@@ -110,12 +114,14 @@ fn hint(refusal: &Refusal) -> String {
     }
     match refusal.status {
         300..=399 => "check --endpoint; redirects are not followed".to_owned(),
-        403 => "check the trust anchor, the profile, the role and its trust policy".to_owned(),
+        403 => format!(
+            "check the trust anchor, the profile, the role and its trust policy{TRY_EACH_STEP}"
+        ),
         404 => "check --trust-anchor-arn and --profile-arn, and that both are in this region"
             .to_owned(),
         429 => "too many requests; wait a little".to_owned(),
         500.. => "the service has trouble; try again later".to_owned(),
-        _ => "check the options, and --endpoint".to_owned(),
+        _ => format!("check the options, and --endpoint{TRY_EACH_STEP}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Class, KINDS, Report, call, listed, pin, piv, tpm};
+use crate::error::{Class, KINDS, Report, TRY_EACH_STEP, call, listed, pin, piv, tpm};
 use crate::signer::Error;
 use crate::wire::Failure;
 use crate::wire::tpm::response_code;
@@ -32,6 +32,7 @@ pub(super) fn report(error: &Error) -> Report {
         Error::KeyFile { path, reason } => Report::new(Class::Local, error)
             .cause(without(reason, path))
             .hint("give a PEM file with a PKCS#8, SEC1 or PKCS#1 key that only you can read (chmod 600)"),
+        Error::LoginNeeded => Report::new(Class::Pin, error).hint("add --login"),
         Error::LostWithTheQuestion { .. } => Report::new(Class::Pin, error).hint(pin::TYPE_IT),
         Error::ManyTokens { tokens, .. } => Report::new(Class::Pin, error)
             .cause(format!("it is for one token, and {tokens} tokens want one"))
@@ -105,7 +106,9 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Lock { reason } => Report::new(Class::Local, failure).cause(reason).hint(pin::REMOVE),
         Failure::Module { reason, .. } => Report::new(Class::Local, failure)
             .cause(reason)
-            .hint("give the path of a PKCS#11 module for this system with --pkcs11-lib"),
+            .hint(format!(
+                "give the path of a PKCS#11 module for this system with --pkcs11-lib{TRY_EACH_STEP}"
+            )),
         Failure::NoObject { what, wanted, present } if wanted.starts_with("piv:") => {
             Report::new(Class::Local, failure)
                 .cause(if present.is_empty() {

@@ -8,6 +8,9 @@ pub(super) fn report(error: &Error) -> Report {
     let local = || Report::new(Class::Local, error);
     match error {
         Error::Key(error) => device::report(error),
+        Error::Astray { reason, .. } => local()
+            .cause(reason)
+            .hint("give the certificates between it and the trust anchor with --intermediates"),
         Error::Ambiguous { subjects } => local()
             .cause(listed(subjects))
             .hint("give one of them with --certificate, as a file or as a URI with its id or label"),

@@ -1,5 +1,7 @@
 //! What is told when TLS fails: the library's words are for those who know it, these for the others.
 
+use crate::error::TRY_EACH_STEP;
+
 /// What the library says, what it means, and what to do.
 const KNOWN: [(&str, &str, &str); 10] = [
     (
@@ -48,11 +50,11 @@ const ADD: &str =
 const ANEW: &str = "have the server's certificate issued anew, by a CA and with SHA-256";
 
 /// Cause and hint.
-pub(super) fn told(reason: &str) -> (String, &'static str) {
+pub(super) fn told(reason: &str) -> (String, String) {
     let lower = reason.to_lowercase();
     match KNOWN.iter().find(|(text, _, _)| lower.contains(text)) {
-        Some((_, meaning, hint)) => (format!("{meaning}{}", names(reason)), hint),
-        None => (reason.to_owned(), ADD),
+        Some((_, meaning, hint)) => (format!("{meaning}{}", names(reason)), (*hint).to_owned()),
+        None => (reason.to_owned(), format!("{ADD}{TRY_EACH_STEP}")),
     }
 }
 

@@ -181,6 +181,19 @@ impl Endpoint {
         self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
+    /// Host and port as a resolver takes them: no brackets around IPv6.
+    #[must_use]
+    pub fn place(&self) -> (String, u16) {
+        let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        (host.to_owned(), self.0.port_or_known_default().unwrap_or_default())
+    }
+
+    /// Whether it is plain http.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
     /// The URL of an operation, below a path that the endpoint may have.
     #[must_use]
     pub fn operation(&self, path: &str) -> Url {

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use reqwest::RequestBuilder;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
 use tokio::task::JoinHandle;
 use tracing::debug;
 use zeroize::Zeroizing;
@@ -23,11 +25,14 @@ mod ahead;
 mod failure;
 mod resolver;
 mod roots;
+pub mod trial;
+mod witness;
 
 use ahead::Ahead;
 use failure::Failure;
 use resolver::Resolver;
 pub use roots::Roots;
+pub use witness::Handshake;
 
 /// How long TCP and TLS may take to be set up.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -102,14 +107,15 @@ pub struct Answer {
 impl Client {
     fn new(endpoint: Endpoint, roots: &Roots) -> Result<Self, Error> {
         let _phase = Phase::start("(CA roots)");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        // The first use of the generator takes longest; a failure shows again in the handshake.
-        let _ = provider.secure_random.fill(&mut [0; 8]);
-        let tls = ClientConfig::builder_with_provider(provider)
+        let tls = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Roots { reason: error.to_string() })?
             .with_root_certificates(roots.load()?)
             .with_no_client_auth();
+        Self::with(endpoint, tls)
+    }
+
+    fn with(endpoint: Endpoint, tls: ClientConfig) -> Result<Self, Error> {
         let ahead = Ahead::default();
         let mut builder = reqwest::Client::builder()
             .connector_layer(ahead.clone())
@@ -156,7 +162,8 @@ impl Client {
             let answer = match ahead.take() {
                 Some(failure) => Err(failure),
                 None => {
-                    let sending = self.send(path, headers, body);
+                    let request = self.http.post(self.endpoint.operation(path));
+                    let sending = self.send(request.headers(headers.clone()).body(body.to_vec()));
                     let answer = tokio::time::timeout(deadline.left(), sending).await;
                     answer.unwrap_or_else(|_| Err(Failure::last(self.timed_out(deadline))))
                 }
@@ -178,9 +185,8 @@ impl Client {
         Err(self.timed_out(deadline))
     }
 
-    async fn send(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Failure> {
-        let (url, host) = (self.endpoint.operation(path), || self.endpoint.host());
-        let request = self.http.post(url).headers(headers.clone()).body(body.to_vec());
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let host = || self.endpoint.host();
         let sent = request.send().await;
         let mut response = sent.map_err(|error| Failure::of_request(host(), &error))?;
         let clock_ahead = clock_ahead(response.headers());
@@ -200,6 +206,13 @@ impl Client {
     fn timed_out(&self, deadline: &Deadline) -> Error {
         Error::TimedOut { host: self.endpoint.host(), waited: deadline.allowed() }
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    // The first use of the generator takes longest; a failure shows again in the handshake.
+    let _ = provider.secure_random.fill(&mut [0; 8]);
+    provider
 }
 
 /// Full jitter below 0.1·2ⁿ s: many clients that fail together do not come back together.

@@ -10,7 +10,7 @@ use crate::prompt::{NoPin, Pin, PinRequest, Prompt, Source, caller, person};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
 use crate::wire::failure::{Holder, Origin, Tries};
-use crate::wire::{Failure, PinRules};
+use crate::wire::{Failure, Foreseen, PinRules};
 
 /// How often a person is asked in one run.
 const QUESTIONS: u32 = 3;
@@ -121,6 +121,28 @@ impl Etiquette {
     pub fn may_try(&self, door: &mut dyn Door) -> Result<Tries, Failure> {
         let state = door.state()?;
         may_try(&door.holder(), state, self.rules.last_try).map(|()| state.tries)
+    }
+
+    /// What a login would meet. No PIN is read or sent, and nobody is asked.
+    ///
+    /// # Errors
+    /// Why the one that is configured would not be sent, as far as that is known without it.
+    pub fn foresee(&self, door: &mut dyn Door) -> Result<Foreseen, Failure> {
+        let tries = self.may_try(door)?;
+        let Some(source) = self.configured.as_ref().filter(|_| door.takes_what_is_configured())
+        else {
+            return Ok(Foreseen { tries, configured: None });
+        };
+        let (of, origin) = (door.holder(), source.origin());
+        let mark = source.mark().map_err(|reason| Failure::PinSource {
+            of: of.clone(),
+            origin: origin.clone(),
+            reason,
+        })?;
+        match refusals(door, tries)?.refused(mark.as_ref()) {
+            Some(refused) => Err(Failure::PinRefusedBefore { of, origin, refused }),
+            None => Ok(Foreseen { tries, configured: Some(origin) }),
+        }
     }
 
     /// Whether something that was not in a file was refused here before: nothing at all, perhaps.
@@ -317,16 +339,10 @@ fn stored(
     waiting: &mut Waiting<'_>,
 ) -> Result<Stored, Failure> {
     let (of, origin) = (door.holder(), source.origin());
-    let spoiled = |error: paths::Error| Failure::Lock { reason: error.to_string() };
-    // Where nothing can be remembered safely, a token that knows of no wrong PIN need not be spared.
-    let refusals = || match Refusals::of(&door.identity()) {
-        Err(_) if tries == Tries::Unknown => Ok(Refusals::default()),
-        known => known.map_err(spoiled),
-    };
     let before =
         |refused| Failure::PinRefusedBefore { of: of.clone(), origin: origin.clone(), refused };
     if !origin.is_a_file()
-        && let Some(refused) = refusals()?.refused(None)
+        && let Some(refused) = refusals(door, tries)?.refused(None)
     {
         return Ok(Stored::Refused(before(refused)));
     }
@@ -344,7 +360,7 @@ fn stored(
         reason,
     })?;
     // Asked once more: others may have sent the same one while this one was waited for.
-    let refusals = refusals()?;
+    let refusals = refusals(door, tries)?;
     if let Some(refused) = refusals.refused(file.as_ref().map(|(_, mark)| mark)) {
         return Ok(Stored::Refused(before(refused)));
     }
@@ -353,6 +369,19 @@ fn stored(
         refusals.write().map_err(spoiled)?;
     }
     Ok(Stored::Good(Pin { secret, origin }, file))
+}
+
+/// What is known of the token. Where nothing can be remembered safely, one that knows of no wrong PIN
+/// need not be spared.
+fn refusals(door: &dyn Door, tries: Tries) -> Result<Refusals, Failure> {
+    match Refusals::of(&door.identity()) {
+        Err(_) if tries == Tries::Unknown => Ok(Refusals::default()),
+        known => known.map_err(spoiled),
+    }
+}
+
+fn spoiled(error: paths::Error) -> Failure {
+    Failure::Lock { reason: error.to_string() }
 }
 
 /// What was typed cannot be the PIN.

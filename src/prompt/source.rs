@@ -84,6 +84,26 @@ impl Source {
         }
     }
 
+    /// Which file it is, where it is one, and whether it could be read. It is not.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub(super) fn mark(&self) -> Result<Option<Mark>, String> {
+        match &self.place {
+            PinSource::Credential(name) => {
+                let file = credential(name)?;
+                paths::mark_of_secret(&file).map(|_| None).map_err(|error| error.why())
+            }
+            PinSource::Environment(name) if std::env::var_os(name).is_none() => {
+                from_variable(None).map(|_| None)
+            }
+            PinSource::File(path) => {
+                paths::mark_of_secret(&path.0).map(Some).map_err(|error| error.why())
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Reads the PIN. What is not a file may be read once only.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use crate::wire::{
     Selected, Wanted,
 };
 
+pub mod foresight;
 pub mod list;
 pub mod piv;
 mod process;

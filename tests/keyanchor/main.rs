@@ -11,6 +11,7 @@ mod calls;
 mod catalogue;
 mod clock;
 mod computer;
+mod doctor;
 mod errors;
 mod explain;
 mod fakes;

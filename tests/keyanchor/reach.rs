@@ -53,7 +53,7 @@ pub(crate) fn apart(command: &Command, namespaces: &[&str], line: &str) -> Optio
 }
 
 /// A `resolv.conf` that names that server and no other.
-fn resolver(lab: &Lab, server: &str) -> String {
+pub(crate) fn resolver(lab: &Lab, server: &str) -> String {
     let file = lab.write("resolv.conf", &format!("nameserver {server}\n"));
     format!("mount --bind '{}' /etc/resolv.conf", file.display())
 }

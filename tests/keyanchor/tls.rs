@@ -13,7 +13,7 @@ use crate::lab::{Lab, granted, lab, run};
 use crate::network::at;
 
 /// A laboratory whose server has another certificate.
-fn with_certificate(flaw: Flaw) -> Lab {
+pub(crate) fn with_certificate(flaw: Flaw) -> Lab {
     let lab = lab();
     let pki = lab.pki();
     let tls = pki.flawed_server_certificate(flaw);

@@ -63,7 +63,7 @@ impl Place {
         if let Some(credentials) = self.fresh() {
             return Ok(Answer::Cached(credentials));
         }
-        let (deadline, extra) = (plan.settings.deadline.clone(), plan.settings.wait);
+        let (deadline, extra) = (plan.named.settings.deadline.clone(), plan.named.settings.wait);
         let turn = self.cache.turn(&self.key, &deadline, extra, &mut |process| {
             warn(&format!("waiting for process {process}, which asks for the same credentials"));
         });

@@ -47,12 +47,12 @@ impl Plan {
             .with("session-name", optional(session.session_name.as_deref().map(str::as_bytes)))
             .with("endpoint", self.endpoint.operation("").as_str());
         inputs = self.with_key(inputs)?;
-        inputs = match &self.certificate {
+        inputs = match &self.named.certificate {
             None => inputs.with("certificate", ""),
             Some(KeyRef::File(path)) => inputs.with("certificate-file", content(path)?),
             Some(reference) => with_reference(inputs.with("certificate", "at"), reference),
         };
-        let files = [&self.intermediates, &self.roots.only, &self.roots.also];
+        let files = [&self.named.intermediates, &self.roots.only, &self.roots.also];
         for (name, file) in ["intermediates", "ca-bundle", "ca-file"].into_iter().zip(files) {
             let content = file.as_deref().map(content).transpose()?;
             inputs = inputs.with(name, optional(content.as_ref().map(|hash| &hash[..])));
@@ -62,7 +62,7 @@ impl Plan {
 
     /// How the key is called, for people.
     pub(in crate::cli) fn key_name(&self) -> String {
-        match &self.key {
+        match &self.named.key {
             KeyRef::File(path) => path.display().to_string(),
             KeyRef::Piv(reference) => reference.to_string(),
             KeyRef::Pkcs11(uri) => uri.to_string(),
@@ -72,7 +72,7 @@ impl Plan {
 
     /// A key that is open to everybody is not used, and so are not the credentials that it once got.
     fn with_key(&self, inputs: Inputs) -> Result<Inputs, Error> {
-        Ok(match &self.key {
+        Ok(match &self.named.key {
             KeyRef::File(path) => {
                 let (key, _) = paths::read_secret(path, LONGEST_KEY)?;
                 inputs.with("key-file", Sha256::digest(&*key))
@@ -82,7 +82,7 @@ impl Plan {
                     TpmKey::File(path) => inputs.with("tpm-key-file", content(path)?),
                     TpmKey::Handle(_) => inputs,
                 };
-                with_reference(inputs, &self.key)
+                with_reference(inputs, &self.named.key)
             }
             reference => with_reference(inputs, reference),
         })
@@ -91,16 +91,16 @@ impl Plan {
     /// With where devices and modules are looked for. A key in a file needs none.
     fn with_place(&self, inputs: Inputs) -> Inputs {
         let is_file = |reference: &KeyRef| matches!(reference, KeyRef::File(_));
-        if is_file(&self.key) && self.certificate.as_ref().is_none_or(is_file) {
+        if is_file(&self.named.key) && self.named.certificate.as_ref().is_none_or(is_file) {
             return inputs;
         }
-        let modules = [&self.settings.module, &self.settings.default_module];
+        let modules = [&self.named.settings.module, &self.named.settings.default_module];
         let mut inputs = inputs;
         for module in modules {
             let path = module.as_deref().map(|path| path.as_os_str().as_bytes());
             inputs = inputs.with("module", optional(path));
         }
-        let text = self.settings.init_args.as_deref();
+        let text = self.named.settings.init_args.as_deref();
         inputs = inputs.with("init-args", optional(text.map(str::as_bytes)));
         for name in VARIABLES {
             let value = std::env::var_os(name);

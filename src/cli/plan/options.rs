@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, Args};
 
 use crate::cli::log;
 use crate::cli::pin::PinOptions;
@@ -18,7 +18,6 @@ const KEY_HELP: &str = "A pkcs11: URI, tpm:handle=0x81…, piv:slot=9a or a PEM 
 pub struct Options {
     /// The private key
     #[arg(long, value_name = "REF", aliases = ["pkcs11-uri", "private-key"], help = KEY_HELP)]
-    #[arg(required_unless_present = "certificate")]
     pub(super) key: Vec<OsString>,
     /// Its certificate, a file or pkcs11: URI, if not beside the key
     #[arg(long, value_name = "FILE|URI")]
@@ -28,13 +27,13 @@ pub struct Options {
     pub(super) intermediates: Option<PathBuf>,
     /// The trust anchor (or its alias ARN)
     #[arg(long, value_name = "ARN")]
-    pub(super) trust_anchor_arn: String,
+    pub(super) trust_anchor_arn: Option<String>,
     /// The profile (or its alias ARN)
     #[arg(long, value_name = "ARN")]
-    pub(super) profile_arn: String,
+    pub(super) profile_arn: Option<String>,
     /// The role to take on
     #[arg(long, value_name = "ARN")]
-    pub(super) role_arn: String,
+    pub(super) role_arn: Option<String>,
     /// How long the credentials last, 900 to 43200
     #[arg(long, value_name = "SECONDS", default_value = "3600")]
     pub(super) session_duration: String,
@@ -88,5 +87,14 @@ impl Options {
     /// Switches on what `--debug` and `--trace-timing` ask for.
     pub(in crate::cli) fn start_log(&self) {
         log::start(self.debug, self.trace_timing);
+    }
+}
+
+/// What credentials cannot be had without: for `mut_args` of a verb that needs all of it.
+pub fn demanded(option: Arg) -> Arg {
+    match option.get_id().as_str() {
+        "key" => option.required_unless_present("certificate"),
+        "trust_anchor_arn" | "profile_arn" | "role_arn" => option.required(true),
+        _ => option,
     }
 }

@@ -96,6 +96,15 @@ pub fn refusal(answer: &Answer) -> Refusal {
     }
 }
 
+/// Whether a refusal is such as AWS's services write: by its headers, or a JSON body with their members.
+#[must_use]
+pub fn is_of_a_service(answer: &Answer) -> bool {
+    let refusal = refusal(answer);
+    let named = refusal.kind != format!("HTTP {}", answer.status);
+    let refused = (400..500).contains(&answer.status);
+    refused && (named || !refusal.message.is_empty() || refusal.request_id.is_some())
+}
+
 /// How far the service's clock is ahead of ours, in seconds, where it refuses a signature and that
 /// may be why. The Date header is the word of a server that TLS vouches for.
 #[must_use]

@@ -14,7 +14,7 @@ use crate::wire::{Address, Failure, FilePath, PinRules, PinSource, Reply, Reques
 
 mod names;
 
-pub use names::Names;
+pub use names::{Names, fits, whole};
 
 /// A module, and what it answered.
 pub struct Module {

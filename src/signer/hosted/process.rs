@@ -50,6 +50,8 @@ pub(super) struct Host {
     /// How long one function may take.
     pub(super) call: Duration,
     deadline: Deadline,
+    /// Whether a PIN may be sent.
+    login: bool,
     /// Whether the module is known to be open.
     opened: bool,
     /// Whether a person was asked for something.
@@ -59,6 +61,21 @@ pub(super) struct Host {
 impl Standby {
     pub(super) fn start(program: Program, settings: &Settings) -> Result<Self, Error> {
         program.spawn(settings.debug).map(|child| Self(Some(child)))
+    }
+
+    /// Whether it starts at all, and is of this build: it greets before it is told anything.
+    pub(super) fn greets(mut self, program: Program) -> Result<(), Error> {
+        let child = self.0.as_mut().ok_or_else(out_of_order)?;
+        let stdout = child.stdout.take().ok_or_else(out_of_order)?;
+        match Replies::of(stdout).map_err(Error::System)?.next(CALL) {
+            Ok(Reply::Hello { version }) => fits(&version),
+            Ok(_) => Err(out_of_order()),
+            Err(Silence::Late) => Err(program.unfit("says nothing")),
+            Err(Silence::Closed) => match child.wait() {
+                Ok(status) => Err(program.unfit(&how(status))),
+                Err(error) => Err(Error::System(error)),
+            },
+        }
     }
 }
 
@@ -127,6 +144,7 @@ impl Host {
             function: START.to_owned(),
             call,
             deadline: settings.deadline.clone(),
+            login: settings.login,
             opened: false,
             asked_a_person: false,
         };
@@ -141,6 +159,9 @@ impl Host {
 
     /// Sends a request and waits for its answer. A failure is an error.
     pub(super) fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
+        if !self.login && matches!(request, Request::Unlock | Request::Sign { .. }) {
+            return Err(Error::LoginNeeded);
+        }
         self.write(|stdin| frame::write(stdin, request))?;
         if !self.opened {
             self.greet()?;
@@ -164,11 +185,7 @@ impl Host {
 
     fn greet(&mut self) -> Result<(), Error> {
         match self.answer()? {
-            Reply::Hello { version } if version == VERSION => Ok(()),
-            Reply::Hello { version } => {
-                let reason = format!("it is of version {version}, and keyanchor of {VERSION}");
-                Err(Error::Unfit { reason })
-            }
+            Reply::Hello { version } => fits(&version),
             _ => Err(out_of_order()),
         }
     }
@@ -303,6 +320,14 @@ impl Drop for Host {
             let _ = self.child.wait();
         }
     }
+}
+
+fn fits(version: &str) -> Result<(), Error> {
+    if version == VERSION {
+        return Ok(());
+    }
+    let reason = format!("it is of version {version}, and keyanchor of {VERSION}");
+    Err(Error::Unfit { reason })
 }
 
 /// A host that speaks out of order is of another build, or not one of ours.

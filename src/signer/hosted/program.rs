@@ -26,7 +26,7 @@ impl Program {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Pkcs11 => "keyanchor-pkcs11",
             Self::Piv => "keyanchor-piv",

@@ -60,7 +60,8 @@ fn filters(token: &Token) -> [TokenFilter; 3] {
 
 /// Everything that a URI can say about a token. An empty field, and one with a NUL in it, cannot
 /// be said.
-pub(super) fn whole(token: &Token) -> TokenFilter {
+#[must_use]
+pub fn whole(token: &Token) -> TokenFilter {
     let text = |field: &str| Some(field.to_owned()).filter(|f| !f.is_empty() && !f.contains('\0'));
     TokenFilter {
         token: text(&token.label),
@@ -72,7 +73,9 @@ pub(super) fn whole(token: &Token) -> TokenFilter {
     }
 }
 
-fn fits(filter: &TokenFilter, token: &Token) -> bool {
+/// Whether a token looks as a URI wants it, as far as is told of one.
+#[must_use]
+pub fn fits(filter: &TokenFilter, token: &Token) -> bool {
     let text = |wanted: &Option<String>, field: &str| wanted.as_ref().is_none_or(|w| w == field);
     text(&filter.token, &token.label)
         && text(&filter.serial, &token.serial)
