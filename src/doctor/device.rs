@@ -39,7 +39,7 @@ pub(super) fn examine(case: &Case, sheet: &mut Sheet) {
     let expected = files.as_ref().ok().and_then(|files| files.expected().ok().flatten());
     let open = || named.signer(expected.as_ref());
     let key = match &named.key {
-        key if sheet.has_failed(Name::Installation) => unreachable(key, sheet),
+        key if sheet.has_failed(Name::Installation) => not_started(key, sheet),
         KeyRef::File(_) => found(named, open(), sheet),
         KeyRef::Piv(key) => of_card(named, key, open, sheet),
         KeyRef::Pkcs11(uri) => of_module(named, uri, open, sheet),
@@ -48,7 +48,7 @@ pub(super) fn examine(case: &Case, sheet: &mut Sheet) {
     pair::examine(named, files, key, sheet);
 }
 
-fn unreachable(key: &KeyRef, sheet: &mut Sheet) -> Option<Box<dyn Signer>> {
+fn not_started(key: &KeyRef, sheet: &mut Sheet) -> Option<Box<dyn Signer>> {
     let because = "the device host does not start";
     if matches!(key, KeyRef::Pkcs11(_)) {
         sheet.skip(Name::Module, because);

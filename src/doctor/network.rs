@@ -152,14 +152,15 @@ impl Way<'_> {
         match trial.ask(roles_anywhere::PATH, self.deadline).await {
             Err(error) => {
                 sheet.fail(Name::Endpoint, Some(self.endpoint(None)), error);
-                sheet.skip(Name::Clock, "there is no answer with a time");
+                sheet.skip(Name::Clock, "no service has answered");
             }
             Ok(answer) => {
                 let facts = self.endpoint(Some((answer.status, milliseconds(start.elapsed()))));
-                match self.judged(&answer) {
-                    Ok(()) => sheet.ok(Name::Endpoint, facts),
-                    Err(error) => sheet.fail(Name::Endpoint, Some(facts), error),
+                if let Err(error) = self.judged(&answer) {
+                    sheet.fail(Name::Endpoint, Some(facts), error);
+                    return sheet.skip(Name::Clock, "no service has answered");
                 }
+                sheet.ok(Name::Endpoint, facts);
                 clock(&answer, sheet);
             }
         }

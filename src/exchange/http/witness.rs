@@ -13,7 +13,7 @@ use crate::certificate::Certificate;
 /// What was seen of a handshake.
 #[derive(Clone, Debug, Default)]
 pub struct Handshake {
-    /// `1.2` or `1.3`, once the server has proved that the certificate is its own.
+    /// `1.2` or `1.3`, once the server's certificate was accepted.
     pub version: Option<&'static str>,
     /// Who issued the server's certificate, as it says (RFC 4514).
     pub issuer: Option<String>,

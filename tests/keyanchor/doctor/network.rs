@@ -10,9 +10,9 @@ use hsm_test::server::Behaviour;
 use serde_json::Value;
 
 use super::tokens::without_the_steps;
-use super::{DEVICE_STEPS, broken, broken_as_a_run, examined, step, those};
+use super::{DEVICE_STEPS, broken, broken_as_a_run, examined, key_file, step, those};
 use crate::golden::check;
-use crate::lab::lab;
+use crate::lab::{lab, under};
 use crate::network::at;
 use crate::reach::{apart, resolver};
 use crate::tls::with_certificate;
@@ -116,6 +116,18 @@ fn a_clock_that_is_wrong_is_a_warning_first_and_a_failure_beyond_five_minutes() 
     let words = ended.stderr.split(&format!(" {ahead} ")).collect::<Vec<_>>().join(" 7200 ");
     let ended = crate::lab::Ended { stderr: words, ..without_the_steps(ended) };
     check("doctor-of-a-slow-clock", &lab, &ended);
+}
+
+#[test]
+fn this_computers_own_clock_is_what_is_told() {
+    let lab = lab();
+    let mut process = key_file(&lab);
+    // Time-outs go by the other clock, which is right.
+    process.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let process = under(&process, &["faketime", "-f", "+10m"]);
+    let (_, steps) = broken(&process, "clock", 3);
+    let ahead = step(&steps, "clock")["facts"]["service_ahead"].as_i64().expect("seconds");
+    assert!((-615..=-585).contains(&ahead), "{ahead}");
 }
 
 /// A proxy that reads a request and answers with these words.

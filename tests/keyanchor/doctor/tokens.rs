@@ -8,11 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use hsm_test::kryoptic::{Kryoptic, WrongPins};
 use hsm_test::pki::{Leaf, Pki};
 use hsm_test::server::Behaviour;
+use hsm_test::softhsm::SoftHsm;
 
 use super::{NETWORK_STEPS, broken, broken_as_a_run, examined, key_file, step, those};
 use crate::foreign::{of_kryoptic, seen};
 use crate::golden::check;
-use crate::lab::{Ended, Lab, fault, lab, run};
+use crate::lab::{Ended, Lab, fault, lab, named_fault, run};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -173,10 +174,10 @@ fn a_token_that_shows_its_keys_after_a_login_only_is_not_logged_in_to() {
     let lab = lab();
     lab.hsm.add_token("second");
     let mut write = Command::new("p11tool");
-    write.arg("--provider").arg(hsm_test::softhsm::SoftHsm::module());
+    write.arg("--provider").arg(SoftHsm::module());
     write.args(["--login", "--write", "--batch", "--label", "leaf", "--mark-private"]);
     write.arg("--load-certificate").arg(lab.hsm.certificate("p384")).arg("pkcs11:token=second");
-    write.env("GNUTLS_PIN", hsm_test::softhsm::SoftHsm::PIN).envs(lab.hsm.command_env());
+    write.env("GNUTLS_PIN", SoftHsm::PIN).envs(lab.hsm.command_env());
     assert!(write.output().expect("p11tool").status.success());
     let mut process = lab.credential_process();
     process.args(["--key", "pkcs11:token=second;object=leaf"]);
@@ -186,4 +187,35 @@ fn a_token_that_shows_its_keys_after_a_login_only_is_not_logged_in_to() {
     assert_eq!(key["status"], "not-tried", "{key}");
     assert!(key["cause"].as_str().expect("a cause").ends_with("add --login"), "{key}");
     assert_eq!(step(&steps, "pin")["status"], "ok");
+}
+
+#[test]
+fn of_several_modules_the_one_that_has_the_token_is_told_and_those_that_fail() {
+    let lab = lab();
+    let folder = lab.hsm.dir().join(".config/pkcs11/modules");
+    std::fs::create_dir_all(&folder).expect("folder");
+    let crashing = named_fault(&lab, "crashing", "C_Initialize * segv");
+    for (name, module) in [("good", SoftHsm::module()), ("bad", crashing.clone())] {
+        let line = format!("module: {}\n", module.display());
+        std::fs::write(folder.join(format!("{name}.module")), line).expect("module file");
+    }
+    let mut process = lab.with_key("laptop");
+    process.env_remove("KEYANCHOR_PKCS11_LIB");
+    let (ended, steps) = examined(&process);
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    let facts = &step(&steps, "module")["facts"];
+    let module = SoftHsm::module().canonicalize().expect("module");
+    assert_eq!(facts["path"], module.display().to_string());
+    let silent = facts["silent"].as_array().expect("others");
+    assert!(silent.contains(&crashing.display().to_string().into()), "{facts}");
+}
+
+#[test]
+fn nobody_is_waited_for_who_would_put_a_token_in() {
+    let lab = lab();
+    let mut process = lab.credential_process();
+    process.args(["--key", "pkcs11:token=other;object=laptop", "--wait", "30m"]);
+    let start = Instant::now();
+    broken(&process, "token", 3);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
