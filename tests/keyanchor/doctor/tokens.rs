@@ -24,7 +24,7 @@ fn network_is_well(steps: &[serde_json::Value]) {
 }
 
 #[test]
-fn a_module_that_cannot_be_used_is_the_module_s_fault() {
+fn a_module_that_cannot_be_used_is_told_as_by_a_run() {
     let lab = lab();
     let with = |module: &std::path::Path| {
         let mut process = lab.with_key("laptop");
