@@ -90,7 +90,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
                 _ => "give the URI of one of them with --key".to_owned(),
             }),
         Failure::Busy { .. } => Report::new(Class::Deadline, failure)
-            .hint("end the other process, or allow more time with --timeout"),
+            .hint("end the other process, or allow more time with --timeout or --wait"),
         Failure::Call { function, code, meaning, .. } => Report::new(call::class(code), failure)
             .cause(format!("{code}: {meaning}"))
             .hint(call::hint(function, code)),

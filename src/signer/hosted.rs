@@ -274,7 +274,8 @@ fn patiently<T>(settings: &Settings, look: impl Fn() -> Result<T, Error>) -> Res
     look()
 }
 
-/// Waits for a token that somebody will put in, as long as `--wait` says. That time does not count.
+/// Waits for a token that somebody will put in, or that others use, as long as `--wait` says. That time
+/// does not count.
 fn until_inserted<T>(
     program: Program,
     token: &dyn Fn() -> String,
@@ -286,8 +287,10 @@ fn until_inserted<T>(
     loop {
         let asked = Instant::now();
         match look() {
-            Err(error) if is_absence(&error) && start.elapsed() < settings.wait => {
-                if messenger.is_none() {
+            Err(error)
+                if (is_absence(&error) || is_in_use(&error)) && start.elapsed() < settings.wait =>
+            {
+                if messenger.is_none() && is_absence(&error) {
                     messenger = Some(Messenger::ask_for(token(), program, settings)?);
                 }
                 thread::sleep(jitter(200, 300));
@@ -296,6 +299,10 @@ fn until_inserted<T>(
             answer => return answer,
         }
     }
+}
+
+fn is_in_use(error: &Error) -> bool {
+    matches!(error, Error::Device(Failure::Busy { .. } | Failure::CardInUse { .. }))
 }
 
 fn is_absence(error: &Error) -> bool {

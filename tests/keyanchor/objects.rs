@@ -88,6 +88,12 @@ fn a_module_that_another_process_keeps_to_itself_is_waited_for_and_then_said() {
     let ended = run(lab.with_key("laptop").args(["--timeout", "4s"]));
     check("module-in-use-by-another-process", &lab, &ended);
     assert!(start.elapsed() > Duration::from_secs(1), "{:?}", start.elapsed());
+    let mut patient = lab.with_key("laptop");
+    patient.args(["--timeout", "1s", "--wait", "60s"]).stdout(std::process::Stdio::piped());
+    let patient = patient.spawn().expect("keyanchor starts");
+    // Longer than its own time.
+    std::thread::sleep(Duration::from_secs(3));
     drop(held);
+    assert!(patient.wait_with_output().expect("it ends").status.success());
     crate::lab::granted(&mut lab.with_key("laptop"));
 }

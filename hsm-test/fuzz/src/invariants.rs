@@ -31,6 +31,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+#[path = "cache.rs"]
+mod cache;
 #[path = "people.rs"]
 mod people;
 #[path = "piv.rs"]
@@ -38,6 +40,7 @@ mod piv;
 #[path = "tpm.rs"]
 mod tpm;
 
+pub use cache::cache_entry;
 use people::told;
 pub use people::{caller, pin, pinentry, refusals};
 pub use piv::{piv_card, piv_reference};
@@ -47,9 +50,10 @@ pub use tpm::{tpm_reference, tss2};
 pub type Check = fn(&[u8]);
 
 /// Every parser that is checked here.
-pub const ALL: [(&str, Check); 18] = [
+pub const ALL: [(&str, Check); 19] = [
     ("answer", answer),
     ("arn", arn),
+    ("cache_entry", cache_entry),
     ("caller", caller),
     ("certificates", certificates),
     ("endpoint", endpoint),
@@ -72,8 +76,7 @@ pub const ALL: [(&str, Check); 18] = [
 const PIN: &str = "s3cr3t-P1N";
 const ROLE: &str = "arn:aws:iam::111122223333:role/Example";
 
-/// 2026-11-22T12:00:00Z
-const NOW: i64 = 1_795_348_800;
+const NOW: i64 = 1_795_348_800; // 2026-11-22T12:00:00Z
 
 /// An answer of CreateSession: the body or, where there is an empty line, headers before it, of which
 /// `:status` is the status.
