@@ -222,8 +222,7 @@ impl<'a> Queue<'a> {
         let succession = open(&self.path.with_file_name("succession.lock"))?;
         match succession.try_lock() {
             Ok(()) if is_at(&self.file, self.path) => fs::remove_file(self.path)?,
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {}
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
         self.file = open(self.path)?;

@@ -1,7 +1,7 @@
 //! Which failures are those of all who ask for the same credentials at once: the first one's outcome
 //! is theirs, so that nobody is asked for a PIN, and no token or service bothered, once for each.
 
-use crate::error::{Class, Error};
+use crate::error::{Class, Error, Report, harmless};
 use crate::signer;
 use crate::wire::Failure;
 use crate::{exchange, identity};
@@ -28,6 +28,15 @@ impl Error {
         !matches!(self, Self::Fault { .. } | Self::Output(_) | Self::Usage(_))
     }
 
+    /// What others are told of it: as it will be shown, so that it has the same limits.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Report { class, error, cause, hint } = self.report();
+        let shown = |text: Option<String>| text.map(|text| harmless(&text));
+        let (error, cause, hint) = (harmless(&error), shown(cause), shown(hint));
+        serde_json::to_string(&Report { class, error, cause, hint }).unwrap_or_default()
+    }
+
     /// What the device host said, if it was that.
     fn failure(&self) -> Option<&Failure> {
         let error = match self {
@@ -43,10 +52,46 @@ impl Error {
     }
 }
 
+impl Report {
+    /// What another process has told.
+    #[must_use]
+    pub fn of_another(told: &str) -> Option<Self> {
+        serde_json::from_str(told).ok()
+    }
+}
+
 /// Somebody was asked, and has given no PIN or not the right one.
 fn is_a_persons(failure: &Failure) -> bool {
     matches!(
         failure,
         Failure::PinCancelled { .. } | Failure::PinLocked { .. } | Failure::PinWrong { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(failure: Failure) -> Error {
+        Error::Signer(signer::Error::Device(failure))
+    }
+
+    #[test]
+    fn what_others_are_told_is_what_is_shown_and_short() {
+        let present = vec!["a \"long\" \u{1b} label".repeat(20); 50];
+        let error = of(Failure::NoToken { wanted: "pkcs11:token=x".into(), present });
+        let told = error.told();
+        assert!(error.is_shared() && told.len() < 4096, "{} bytes", told.len());
+        let report = Report::of_another(&told).expect("a report");
+        assert_eq!((report.to_string(), report.code()), (error.report().to_string(), 3));
+        assert!(Report::of_another("{").is_none());
+    }
+
+    #[test]
+    fn what_hangs_on_the_options_of_a_run_is_its_own_affair() {
+        let of_token = || crate::wire::failure::Holder::Token("lab".into());
+        assert!(!of(Failure::NoTerminal { of: of_token(), prompts: true }).is_shared());
+        assert!(of(Failure::PinCancelled { of: of_token() }).is_shared());
+        assert!(!Error::Fault { place: String::new() }.is_shared());
+    }
 }

@@ -64,18 +64,20 @@ impl Place {
             return Ok(Answer::Cached(credentials));
         }
         let (deadline, extra) = (plan.named.settings.deadline.clone(), plan.named.settings.wait);
-        let turn = self.cache.turn(&self.key, &deadline, extra, &mut |process| {
+        let mut said = |process| {
             warn(&format!("waiting for process {process}, which asks for the same credentials"));
-        });
-        let flight = match turn {
-            // Whoever would rather wait tries for themselves.
-            Ok(Turn::Failed(told)) if extra.is_zero() => return self.shared(&told),
-            Ok(Turn::Failed(_)) => None,
-            Ok(Turn::Late(by)) => return self.fallback(Error::Crowded { by }, None),
-            Ok(Turn::Ours(flight)) => Some(flight),
-            Err(error) => {
-                debug!("without a lock: {error}");
-                None
+        };
+        let flight = loop {
+            match self.cache.turn(&self.key, &deadline, extra, &mut said) {
+                // Whoever would rather wait than fail takes their own turn.
+                Ok(Turn::Failed(_)) if !extra.is_zero() => {}
+                Ok(Turn::Failed(told)) => return self.shared(&told),
+                Ok(Turn::Late(by)) => return self.fallback(Error::Crowded { by }, None),
+                Ok(Turn::Ours(flight)) => break Some(flight),
+                Err(error) => {
+                    debug!("without a lock: {error}");
+                    break None;
+                }
             }
         };
         // The one before may have got them.
@@ -90,7 +92,7 @@ impl Place {
 
     /// One who has credentials that still count need not bother what has just failed.
     fn in_turn(&self, plan: Plan, flight: Flight) -> Result<Answer, Error> {
-        let failed = flight.failed_within(RESPITE).and_then(report);
+        let failed = flight.failed_within(RESPITE).and_then(Report::of_another);
         match failed.and_then(|failed| Some((self.usable(None)?, failed))) {
             Some((credentials, failed)) => {
                 flight.pass();
@@ -108,7 +110,7 @@ impl Place {
             }
             Err(Refused { error, leaf }) => {
                 if let (Some(flight), true) = (flight, error.is_shared()) {
-                    flight.fail(serde_json::to_string(&error.report()).unwrap_or_default());
+                    flight.fail(error.told());
                 }
                 self.fallback(*error, leaf)
             }
@@ -150,7 +152,7 @@ impl Place {
     }
 
     fn shared(&self, told: &str) -> Result<Answer, Error> {
-        let failed = report(told).map_or(Error::Crowded { by: None }, Error::Shared);
+        let failed = Report::of_another(told).map_or(Error::Crowded { by: None }, Error::Shared);
         self.fallback(failed, None)
     }
 
@@ -170,8 +172,4 @@ fn excused(credentials: Credentials, report: &Report) -> Answer {
     // Where stderr is closed the credentials are still good.
     let _ = writeln!(io::stderr(), "{line}");
     Answer::Cached(credentials)
-}
-
-fn report(told: &str) -> Option<Report> {
-    serde_json::from_str(told).ok()
 }
