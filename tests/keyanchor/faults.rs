@@ -1,11 +1,16 @@
 //! Every fault that a PKCS#11 token or its module can make, made for real on the way to SoftHSM: each
 //! ends in a sentence of the right class, or is got over, and no PIN is sent once too often.
 
+use std::time::{Duration, Instant};
+
 use hsm_test::fault::Fault;
 use serde_json::Value;
 
 use crate::golden::check;
 use crate::lab::{Ended, Lab, fault, granted, lab, run};
+
+mod readers;
+mod removal;
 
 /// A run for `laptop` with a module that does what `script` says.
 struct Faulty {
@@ -112,7 +117,9 @@ fn a_module_that_crashes_or_ends_anywhere_is_named_with_the_function() {
 fn a_module_that_hangs_anywhere_is_given_up_and_the_function_named() {
     for_each(&[BEFORE.as_slice(), &[LOGIN]].concat(), |function| {
         let faulty = Faulty::new(&format!("{function} 1 sleep forever"));
+        let start = Instant::now();
         let ended = faulty.run(&["--timeout", "5s"]);
+        assert!(start.elapsed() < Duration::from_secs(8), "{function}: {:?}", start.elapsed());
         assert_eq!(ended.code, 6, "{function}: {}", ended.stderr);
         let said = format!("did not return from {function} within 5s\n");
         assert!(ended.stderr.contains(&said), "{function}: {}", ended.stderr);
@@ -124,7 +131,12 @@ fn a_module_that_hangs_anywhere_is_given_up_and_the_function_named() {
 fn a_module_that_breaks_after_the_signature_does_not_spoil_the_credential() {
     for_each(&AFTER, |function| {
         for action in ["segv", "abort", "exit 9", "sleep forever", "rv 0x5"] {
+            let start = Instant::now();
             let faulty = is_got_over(&format!("{function} * {action}"), 1);
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{function} {action}: as long as a call"
+            );
             assert!(function == "unload" || faulty.fault.calls(function) > 0, "{function}");
         }
     });
@@ -134,7 +146,6 @@ fn a_module_that_breaks_after_the_signature_does_not_spoil_the_credential() {
 fn a_token_that_is_removed_before_its_signature_is_said_to_be() {
     fails("token-removed", "C_Sign 1 rv 0x32", 1);
     fails("token-removed-before-the-login", "C_Login 1 rv 0xe0", 1);
-    // Its session is gone, and so is the token when it is looked for.
     fails("token-removed-with-its-session", "C_Sign 1 vanish", 1);
 }
 

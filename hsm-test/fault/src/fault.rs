@@ -62,7 +62,10 @@ pub(crate) fn run(
             lose(loss, &subject);
             forward()
         }
-        Some(Action::Return(returned)) => *returned,
+        Some(Action::Return(returned, after)) => {
+            sleep(*after);
+            *returned
+        }
         Some(Action::Segv) => crash(),
         Some(Action::Sleep(time)) => {
             sleep(*time);

@@ -35,8 +35,8 @@ pub(crate) enum Action {
     /// `finalize`, `close`, `logout`: the real module loses its state, the session or the login, then the call is
     /// passed on.
     Lose(Loss),
-    /// `rv 0x32`: it is not passed on.
-    Return(CK_RV),
+    /// `rv 0x32`, `rv 0x32 after 5`: it is not passed on.
+    Return(CK_RV, Duration),
     /// `segv`
     Segv,
     /// `sleep 5`, `sleep 100ms`, `sleep forever`: then it is passed on.
@@ -138,7 +138,8 @@ fn what(action: &[&str]) -> Result<Action, String> {
         ["exit", status] => Action::Exit(number(status)?),
         ["finalize"] => Action::Lose(Loss::State),
         ["logout"] => Action::Lose(Loss::Login),
-        ["rv", code] => Action::Return(number(code)?),
+        ["rv", code] => Action::Return(number(code)?, Duration::ZERO),
+        ["rv", code, "after", time] => Action::Return(number(code)?, duration(time)?),
         ["segv"] => Action::Segv,
         ["sleep", time] => Action::Sleep(duration(time)?),
         ["vanish"] => Action::Vanish,
