@@ -7,8 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::{Pid, test_kill_process};
-
 use crate::credentials::Credentials;
 use crate::paths::{self, Error};
 
@@ -80,7 +78,7 @@ impl Cache {
         }
         self.files("tmp")
             .iter()
-            .filter(|path| is_orphaned(path))
+            .filter(|path| paths::is_orphaned(path))
             .try_for_each(|path| remove(path))?;
         Ok(entries.len())
     }
@@ -104,7 +102,7 @@ impl Cache {
     /// Entries of certificates that were rotated away would stay for ever, as would what a killed
     /// process had not finished. What cannot be removed does no harm.
     fn sweep(&self, now: &Moment) {
-        for path in self.files("tmp").iter().filter(|path| is_orphaned(path)) {
+        for path in self.files("tmp").iter().filter(|path| paths::is_orphaned(path)) {
             let _ = fs::remove_file(path);
         }
         for path in self.files("json") {
@@ -127,13 +125,6 @@ fn remove(path: &Path) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// Whether the process that was writing `KEY.PID.tmp` is no more.
-fn is_orphaned(path: &Path) -> bool {
-    let writer = path.file_stem().map(Path::new).and_then(Path::extension).and_then(OsStr::to_str);
-    let writer = writer.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
-    writer.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(test)]

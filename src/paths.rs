@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt,
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -287,6 +288,7 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error
 /// # Errors
 /// When it cannot be written; then the old content is still there.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
+    clear_away(path);
     write(path, content, File::sync_all)
 }
 
@@ -317,6 +319,26 @@ fn write(
         let _ = fs::remove_file(&unfinished);
         io_error(path, source)
     })
+}
+
+/// Removes what processes that were killed have left of that file: it would stay for ever.
+fn clear_away(path: &Path) {
+    let siblings = path.parent().map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    for sibling in siblings.map(|entry| entry.path()) {
+        let named = sibling.file_stem().and_then(|name| Path::new(name).file_stem());
+        let of_it = sibling.extension() == Some("tmp".as_ref()) && named == path.file_stem();
+        if of_it && is_orphaned(&sibling) {
+            let _ = fs::remove_file(sibling);
+        }
+    }
+}
+
+/// Whether the process that was writing `NAME.PID.tmp` is no more.
+#[must_use]
+pub fn is_orphaned(unfinished: &Path) -> bool {
+    let writer = unfinished.file_stem().map(Path::new).and_then(Path::extension);
+    let writer = writer.and_then(|id| id.to_str()?.parse().ok()).and_then(Pid::from_raw);
+    writer.is_none_or(|id| test_kill_process(id) == Err(rustix::io::Errno::SRCH))
 }
 
 fn is_ours(folder: &Path) -> bool {

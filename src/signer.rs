@@ -104,6 +104,14 @@ pub enum Error {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// Somebody ended the host in the middle of a call: a person, or a system without memory.
+    #[error("the device host was killed in {function} of the {device}")]
+    Killed {
+        /// The device that was open.
+        device: String,
+        /// The function that ran.
+        function: String,
+    },
     /// A key file that cannot be used.
     #[error("the key file {} cannot be used", path.display())]
     KeyFile {

@@ -24,7 +24,8 @@ pub use tls::Flaw;
 const YUBICO_FIRMWARE_VERSION: [u64; 9] = [1, 3, 6, 1, 4, 1, 41482, 3, 3];
 /// An extension below the arc for examples.
 const BALLAST: [u64; 5] = [2, 999, 1, 2, 3];
-const HOUR: Duration = Duration::from_secs(3600);
+/// For how long everything has been valid already: a clock may be an hour slow.
+const AGE: Duration = Duration::from_secs(2 * 3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A root and an intermediate with their keys.
@@ -70,13 +71,13 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A leaf that the service accepts: CN `lab`, valid from an hour ago for a year, issued by the intermediate.
+    /// A leaf that the service accepts: CN `lab`, valid from two hours ago for a year, issued by the intermediate.
     pub fn of(public_key_pem: &str) -> Self {
         let now = SystemTime::now();
         Self {
             public_key_pem: public_key_pem.into(),
             common_name: Some("lab".into()),
-            not_before: now - HOUR,
+            not_before: now - AGE,
             not_after: now + 365 * DAY,
             ca: false,
             digital_signature: true,
@@ -251,10 +252,10 @@ fn name(common_name: Option<&str>) -> DistinguishedName {
     name
 }
 
-/// From an hour ago, so that clocks that are a little behind are still inside.
+/// From two hours ago, so that clocks that are a little behind are still inside.
 fn lifetime<T: From<SystemTime>>(length: Duration) -> (T, T) {
     let now = SystemTime::now();
-    ((now - HOUR).into(), (now + length).into())
+    ((now - AGE).into(), (now + length).into())
 }
 
 /// 16 random octets, the first of them below 80 hex so that the number is positive in as many octets of DER.

@@ -32,6 +32,9 @@ pub(super) fn report(error: &Error) -> Report {
         Error::KeyFile { path, reason } => Report::new(Class::Local, error)
             .cause(without(reason, path))
             .hint("give a PEM file with a PKCS#8, SEC1 or PKCS#1 key that only you can read (chmod 600)"),
+        Error::Killed { .. } => Report::new(Class::Local, error)
+            .cause("somebody ended it, or the system had no memory left")
+            .hint("run it again when there is memory"),
         Error::LoginNeeded => Report::new(Class::Pin, error).hint("add --login"),
         Error::LostWithTheQuestion { .. } => Report::new(Class::Pin, error).hint(pin::TYPE_IT),
         Error::ManyTokens { tokens, .. } => Report::new(Class::Pin, error)

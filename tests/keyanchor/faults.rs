@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::golden::check;
 use crate::lab::{Ended, Lab, fault, granted, lab, run};
 
+mod killed;
 mod readers;
 mod removal;
 

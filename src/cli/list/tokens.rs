@@ -136,7 +136,7 @@ fn told(kind: &'static str, report: &Report) -> Problem {
 /// The words that programs get: few, and what a person would do about each is different.
 fn kind(error: &signer::Error) -> &'static str {
     match error {
-        signer::Error::Crashed { .. } => "crashed",
+        signer::Error::Crashed { .. } | signer::Error::Killed { .. } => "crashed",
         signer::Error::Device(failure) => kind_of(failure),
         signer::Error::Hung { .. } => "hung",
         signer::Error::Module { .. } => "unsafe",

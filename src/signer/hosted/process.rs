@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
 use tracing::debug;
 
 use crate::deadline::Deadline;
@@ -267,15 +268,18 @@ impl Host {
 
     fn crashed(&mut self) -> Error {
         self.stdin = None;
-        let how = match self.ended(GRACE).map(how) {
-            Some(how) => how,
-            None => "closed its pipe".to_owned(),
-        };
+        let status = self.ended(GRACE);
+        let how = status.map_or_else(|| "closed its pipe".to_owned(), how);
         if self.function == START {
             // The module was not even loaded: it is the host that cannot run here.
             return Program::of(&self.device).unfit(&how);
         }
-        Error::Crashed { device: self.device.to_string(), how, function: self.function.clone() }
+        let (device, function) = (self.device.to_string(), self.function.clone());
+        // No module does that to itself.
+        if status.and_then(|status| status.signal()) == Some(Signal::KILL.as_raw()) {
+            return Error::Killed { device, function };
+        }
+        Error::Crashed { device, how, function }
     }
 
     /// Somebody ended the host while a person was asked: no module is to blame. A shell keeps the
