@@ -170,9 +170,9 @@ impl Client {
             };
             let pause = match &answer {
                 Ok(answer) if answer.status == 429 || answer.status >= 500 => {
-                    retry_after(&answer.headers).unwrap_or_else(|| jitter(attempt))
+                    pause(attempt, retry_after(&answer.headers))
                 }
-                Err(failure) if failure.passing && !deadline.passed() => jitter(attempt),
+                Err(failure) if failure.passing && !deadline.passed() => pause(attempt, None),
                 _ => return answer.map_err(Error::from),
             };
             let stale = start.elapsed() + pause >= FRESH;
@@ -215,12 +215,15 @@ fn provider() -> Arc<CryptoProvider> {
     provider
 }
 
-/// Full jitter below 0.1·2ⁿ s: many clients that fail together do not come back together.
-fn jitter(attempt: u32) -> Duration {
+/// How long to wait after a failed attempt, the first of which is 1: what the server wished for, and
+/// full jitter below 0.1·2ⁿ s. Many clients that fail together do not come back together, nor do those
+/// that were told the same time.
+#[must_use]
+pub fn pause(attempt: u32, wished: Option<Duration>) -> Duration {
     let mut random = [0; 4];
     let noise = aws_lc_rs::rand::fill(&mut random)
         .map_or(0.5, |()| f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX));
-    Duration::from_millis(100 * 2_u64.pow(attempt)).mul_f64(noise)
+    wished.unwrap_or_default() + Duration::from_millis(100 * 2_u64.pow(attempt)).mul_f64(noise)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
