@@ -4,6 +4,18 @@
 //! for others. `docs/architecture.md` has the floor plan; a module imports only what stands below.
 
 #![deny(unsafe_code)]
+// what comes from outside must not be able to end a process
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unimplemented,
+        clippy::unreachable
+    )
+)]
 
 pub mod aside;
 pub mod cache;

@@ -89,7 +89,7 @@ fn text(value: &Any) -> Option<String> {
         // In practice T.61 is Latin-1.
         Tag::TeletexString => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
         Tag::BmpString => {
-            let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            let units = bytes.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair));
             String::from_utf16(&units.collect::<Vec<_>>()).ok()
         }
         _ => None,

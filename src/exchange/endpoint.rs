@@ -216,10 +216,8 @@ fn without_user(url: &str) -> String {
 
 /// What stands in the middle of a sentence must leave room for its end.
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_SHOWN) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
+    let end = text.char_indices().nth(LONGEST_SHOWN).map(|(end, _)| end);
+    end.and_then(|end| text.get(..end)).map_or_else(|| text.to_owned(), |text| format!("{text}…"))
 }
 
 /// Words and a number, joined by hyphens. A region becomes part of a host name and of what is signed:
@@ -240,7 +238,8 @@ pub fn check_region(region: &str) -> Result<(), EndpointError> {
 fn partition(region: &str) -> &'static Partition {
     let fits =
         |partition: &&Partition| partition.prefixes.iter().any(|prefix| region.starts_with(prefix));
-    PARTITIONS.iter().find(fits).unwrap_or(&PARTITIONS[PARTITIONS.len() - 1])
+    let [.., commercial] = &PARTITIONS;
+    PARTITIONS.iter().find(fits).unwrap_or(commercial)
 }
 
 #[cfg(test)]

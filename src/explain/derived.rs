@@ -79,8 +79,8 @@ fn tag(key: String, value: String) -> Tag {
 
 /// A positive number without the zero that DER may put in front; two digits a byte.
 fn hex(serial: &[u8]) -> String {
-    let start = serial.iter().position(|byte| *byte != 0).unwrap_or_default();
-    serial[start..].iter().map(|byte| format!("{byte:02x}")).collect()
+    let number = serial.iter().skip_while(|byte| **byte == 0);
+    number.map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ impl Parent {
             return Err(Tss2Error::Malformed);
         }
         let (padding, handle) = bytes.split_at(bytes.len().saturating_sub(4));
-        let sign = if handle[0] < 0x80 { 0 } else { 0xff };
+        let sign = if handle.first().is_some_and(|byte| *byte >= 0x80) { 0xff } else { 0 };
         if ![0, sign].iter().any(|filler| padding.iter().all(|byte| byte == filler)) {
             return Err(Tss2Error::Malformed);
         }

@@ -117,6 +117,7 @@ impl Program {
         }
         let mut child = command.spawn().map_err(said)?;
         let stdin = child.stdin.take();
+        #[expect(clippy::expect_used, reason = "we ask for the pipe ourselves")]
         let stdout = child.stdout.take().expect("stdout was piped by `command`");
         Ok(Self { child, stdin, stdout, caller, name, as_a_group, _echo: echo })
     }
@@ -138,6 +139,7 @@ impl Program {
     /// # Errors
     /// When it does not read any more.
     pub fn write_line(&mut self, line: &str) -> Result<(), NoPin> {
+        #[expect(clippy::expect_used, reason = "we ask for the pipe ourselves")]
         let stdin = self.stdin.as_mut().expect("stdin was piped by the one who writes");
         let written = stdin.write_all(format!("{line}\n").as_bytes());
         written.map_err(|error| self.unusable(&paths::reason(&error)))

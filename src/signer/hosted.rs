@@ -160,8 +160,8 @@ pub fn certificates(uri: &Pkcs11Uri, settings: &Settings) -> Result<Vec<Certific
     let (mut host, ders) = ask(uri, settings, false, &wanted, certificates_in)?;
     let mut found = parsed(&ders);
     let mut place = 0;
-    while place < found.len() && place <= LONGEST_CHAIN {
-        let issuer = Wanted::Subject(Bytes(found[place].issuer_der()));
+    while let Some(subject) = found.get(place).filter(|_| place <= LONGEST_CHAIN) {
+        let issuer = Wanted::Subject(Bytes(subject.issuer_der()));
         let ders = certificates_in(host.ask(&Request::Certificates(issuer))?).unwrap_or_default();
         let new = parsed(&ders).into_iter().filter(|issuer| !found.contains(issuer));
         found.extend(new.collect::<Vec<_>>());

@@ -86,10 +86,8 @@ pub fn take(read_so_far: &mut Vec<u8>) -> io::Result<Option<Frame>> {
         return Ok(None);
     };
     let whole = 4 + checked(length)?;
-    if read_so_far.len() < whole {
-        return Ok(None);
-    }
-    let frame = read(&mut &read_so_far[..whole]);
+    let Some(mut first) = read_so_far.get(..whole) else { return Ok(None) };
+    let frame = read(&mut first);
     read_so_far.drain(..whole);
     frame
 }

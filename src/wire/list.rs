@@ -172,5 +172,5 @@ pub fn cut(text: &str) -> String {
         return text.to_owned();
     }
     let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}…", &text[..end])
+    format!("{}…", text.get(..end).unwrap_or_default())
 }

@@ -21,6 +21,7 @@ mod floors;
 mod foreign;
 mod golden;
 mod hosts;
+mod hygiene;
 mod journeys;
 mod lab;
 mod limits;

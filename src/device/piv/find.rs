@@ -72,7 +72,9 @@ pub(super) fn look<T: Send + 'static>(
     let deadline = Deadline::after(time);
     while let Ok((place, news)) = news.recv_timeout(deadline.left()) {
         let over = matches!(&news, News::Done(Ok(seen)) if enough(seen));
-        looked[place].1 = Looked::after(news);
+        if let Some((_, state)) = looked.get_mut(place) {
+            *state = Looked::after(news);
+        }
         if over {
             break;
         }

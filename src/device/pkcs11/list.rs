@@ -143,5 +143,5 @@ fn shown(label: &[u8]) -> String {
 
 /// Ids are short on all tokens; one that is not need not be read by anybody.
 fn shown_id(id: &[u8]) -> Bytes {
-    Bytes::from(&id[..id.len().min(64)])
+    Bytes::from(id.get(..64).unwrap_or(id))
 }

@@ -81,8 +81,9 @@ pub fn refusal(answer: &Answer) -> Refusal {
     };
     let body = if answer.body.len() > LONGEST_REFUSAL { &[] } else { answer.body.as_slice() };
     let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let member =
-        |names: [&str; 2]| names.iter().find_map(|name| said[name].as_str()).map(ToOwned::to_owned);
+    let member = |names: [&str; 2]| {
+        names.iter().find_map(|name| said.get(name)?.as_str()).map(ToOwned::to_owned)
+    };
     let (code, message) = (member(["code", "__type"]), member(["message", "Message"]));
     let kind = header("x-amzn-errortype").or(code).unwrap_or_default();
     let kind = kind.split(':').next().unwrap_or_default();

@@ -62,6 +62,7 @@ impl<'a> Unsigned<'a> {
             role_session_name: session.session_name.as_deref(),
             trust_anchor_arn: session.trust_anchor.as_str(),
         });
+        #[expect(clippy::expect_used, reason = "nothing of it depends on what it says")]
         let body = body.expect("text and numbers are always JSON");
         let headers = headers(endpoint, chain, time);
         let url = endpoint.operation(PATH);

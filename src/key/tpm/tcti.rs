@@ -140,7 +140,7 @@ fn parameters<'a>(text: &'a str, names: [&str; 2]) -> Option<[Option<&'a str>; 2
     for parameter in text.split(',').filter(|_| !text.is_empty()) {
         let (name, value) = parameter.split_once('=').filter(|(_, value)| !value.is_empty())?;
         let place = names.iter().position(|known| *known == name)?;
-        if values[place].replace(value).is_some() {
+        if values.get_mut(place)?.replace(value).is_some() {
             return None;
         }
     }

@@ -55,11 +55,12 @@ pub(in crate::key) fn decode(part: Part, name: &str, value: &str) -> Result<Vec<
     let mut rest = value.chars();
     while let Some(character) = rest.next() {
         if character == '%' {
-            let digits = rest.as_str().get(..2).ok_or_else(|| UriError::Encoding(name.into()))?;
+            let digits = rest.as_str().split_at_checked(2);
+            let (digits, after) = digits.ok_or_else(|| UriError::Encoding(name.into()))?;
             let byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
             let byte = byte.then(|| u8::from_str_radix(digits, 16).ok()).flatten();
             bytes.push(byte.ok_or_else(|| UriError::Encoding(name.into()))?);
-            rest = rest.as_str()[2..].chars();
+            rest = after.chars();
         } else if allowed(part, character) {
             bytes.push(character as u8);
         } else if name == "pin-value" {

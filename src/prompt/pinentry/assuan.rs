@@ -74,8 +74,8 @@ impl Dialogue {
 /// # Errors
 /// When it is no line of an answer, or `data` would hold too much.
 pub fn take(line: &[u8], data: &mut Zeroizing<Vec<u8>>) -> Result<Option<Answer>, &'static str> {
-    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
-    let (word, rest) = (&line[..end], line.get(end + 1..).unwrap_or_default());
+    let mut words = line.splitn(2, |byte| *byte == b' ');
+    let (word, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     match word {
         b"OK" => return Ok(Some(Answer::Good(mem::take(data)))),
         b"ERR" => return Ok(Some(refusal(rest))),
@@ -105,7 +105,7 @@ fn decode(mut text: &[u8], into: &mut Vec<u8>) {
         let hex = hex.filter(|hex| !hex.starts_with('+'));
         let decoded = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         into.push(decoded.unwrap_or(*byte));
-        text = if decoded.is_some() { &text[3..] } else { rest };
+        text = text.get(3..).filter(|_| decoded.is_some()).unwrap_or(rest);
     }
 }
 

@@ -48,7 +48,7 @@ impl Events {
         let count = epoll::wait(&self.0, &mut happened[..], Some(&LOOK));
         let interrupted = count == Err(rustix::io::Errno::INTR);
         let count = count.unwrap_or(0);
-        let of = |which| happened[..count].iter().any(|event| event.data.u64() == which);
+        let of = |which| happened.iter().take(count).any(|event| event.data.u64() == which);
         Event { caller_is_gone: of(CALLER), interrupted, key: of(TTY) }
     }
 }

@@ -1,6 +1,8 @@
 //! Which objects are one key, and what names it: the same steps by which a URI finds a key and a
 //! key its private half, so that what is listed can be pasted.
 
+use std::collections::BTreeSet;
+
 use crate::device::pkcs11::list::objects::{Half, Objects};
 use crate::device::pkcs11::list::{shown, shown_id};
 use crate::key::uri::ObjectFilter;
@@ -15,21 +17,22 @@ const LONGEST: usize = 512;
 pub(super) fn keys(objects: &Objects, unseen: bool) -> Vec<Key> {
     let public = distinct(&objects.public);
     let mut keys = Vec::new();
-    let mut paired = vec![false; objects.private.len()];
+    let mut paired = BTreeSet::new();
     for half in &public {
         let private = private_halves(half, &objects.private);
         let private = match private.as_slice() {
             [] if unseen => (Private::Hidden, true),
             [] => (Private::Absent, true),
             several => {
-                several.iter().for_each(|place| paired[*place] = true);
+                paired.extend(several.iter().copied());
                 (Private::Seen, several.len() == 1)
             }
         };
         let filter = Some(filter(half)).filter(|f| private.1 && fits(f, &public) == 1);
         keys.push(key(half, filter, private.0));
     }
-    for (half, _) in objects.private.iter().zip(paired).filter(|(_, paired)| !paired) {
+    let private = objects.private.iter().enumerate();
+    for (_, half) in private.filter(|(place, _)| !paired.contains(place)) {
         let filter = Some(filter(half));
         let filter = filter.filter(|f| fits(f, &public) == 0 && count(f, &objects.private) == 1);
         keys.push(key(half, filter, Private::Seen));
@@ -64,7 +67,8 @@ fn is_same(one: &Half, other: &Half) -> bool {
 fn private_halves(public: &Half, private: &[Half]) -> Vec<usize> {
     let has_label = public.label.as_ref().is_some_and(|label| !label.is_empty());
     let places = |wanted: &dyn Fn(&Half) -> bool| {
-        (0..private.len()).filter(|place| wanted(&private[*place])).collect::<Vec<_>>()
+        let wanted = private.iter().enumerate().filter(|(_, half)| wanted(half));
+        wanted.map(|(place, _)| place).collect::<Vec<_>>()
     };
     let same_label = |half: &Half| half.label == public.label;
     let mut found = Vec::new();

@@ -60,7 +60,7 @@ impl Replies {
         match self.pipe.read(&mut piece) {
             Ok(0) => Err(Silence::Closed),
             Ok(length) => {
-                self.read.extend_from_slice(&piece[..length]);
+                self.read.extend(piece.iter().take(length));
                 Ok(())
             }
             Err(error)
