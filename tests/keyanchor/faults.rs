@@ -9,9 +9,11 @@ use serde_json::Value;
 use crate::golden::check;
 use crate::lab::{Ended, Lab, fault, granted, lab, run};
 
+mod back_off;
 mod killed;
 mod readers;
 mod removal;
+mod short;
 
 /// A run for `laptop` with a module that does what `script` says.
 struct Faulty {

@@ -1,7 +1,11 @@
 //! A token that is pulled out before its signature or in the midst of it, in each way in which a module
 //! may say so.
 
+use std::time::{Duration, Instant};
+
 use super::{Faulty, fails};
+use crate::golden::check;
+use crate::lab::{lab, run};
 
 /// The token cannot be had any more, and that is all there is to say.
 fn is_said_to_be_removed(script: &str, code: &str) {
@@ -33,4 +37,15 @@ fn during_the_signature_it_is_said_as_soon_as_the_module_knows() {
 #[test]
 fn a_signature_that_never_comes_is_given_up_at_the_deadline_of_a_call() {
     fails("signature-never-comes", "C_Sign 1 sleep forever", 1);
+}
+
+#[test]
+fn where_no_token_is_there_at_the_start_it_is_said_at_once() {
+    let lab = lab();
+    let tokens = lab.hsm.dir().join("tokens");
+    std::fs::remove_dir_all(&tokens).expect("pulled out");
+    std::fs::create_dir(&tokens).expect("an empty reader");
+    let start = Instant::now();
+    check("no-token-is-present", &lab, &run(&mut lab.with_key("laptop")));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }

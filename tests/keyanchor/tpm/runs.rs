@@ -22,7 +22,7 @@ pub(super) const PROTECTED: Template = Template { protected: true, ..NO_DA };
 
 impl TpmLab {
     /// The key at [`HANDLE`], and its chain.
-    pub(super) fn persistent(&self, template: Template) -> (Key, PathBuf) {
+    pub(crate) fn persistent(&self, template: Template) -> (Key, PathBuf) {
         let key = self.tpm.key(&template);
         self.tpm.persist(&key, HANDLE);
         let chain = self.tpm.chain(&key);
