@@ -175,6 +175,7 @@ impl Label {
         // Reserved in one piece: a buffer that grows would leave copies behind.
         let room = ROOM + document.session_token.len();
         let mut json = Zeroizing::new(Vec::with_capacity(room));
+        #[expect(clippy::expect_used, reason = "nothing of it depends on what it says")]
         serde_json::to_writer(&mut *json, &document).expect("texts and numbers are always JSON");
         let line = first_line(&json);
         let mut file = Zeroizing::new(Vec::with_capacity(line.len() + json.len()));

@@ -239,7 +239,7 @@ impl Record {
     fn read(file: &File) -> Option<Self> {
         let mut bytes = [0; 4096];
         let read = file.read_at(&mut bytes, 0).ok()?;
-        serde_json::from_slice(&bytes[..read]).ok()
+        serde_json::from_slice(bytes.get(..read)?).ok()
     }
 
     fn write(&self, file: &File) -> io::Result<()> {

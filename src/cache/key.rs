@@ -68,11 +68,11 @@ impl<'de> Deserialize<'de> for Hash {
         let text = <&str>::deserialize(deserializer)?;
         let wrong = || Error::invalid_value(Unexpected::Str(text), &"hash");
         let mut bytes = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(wrong());
         }
-        for (place, byte) in bytes.iter_mut().enumerate() {
-            let digits = &text[2 * place..2 * place + 2];
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+            let digits = str::from_utf8(digits).map_err(|_| wrong())?;
             *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
         }
         Ok(Self(bytes))
