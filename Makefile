@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak stress interop fuzz bench lint sizes build packages rust python clean
+.PHONY: help demo test faults soak stress interop fuzz bench lint sizes build packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
@@ -20,6 +20,9 @@ demo: packages build python ## credentials from a key that cannot leave its toke
 test: packages python ## every test
 	LAB=require cargo test --workspace --locked
 	cargo test --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET)/card --locked
+
+faults: packages python ## everything that can break, broken: what happens then, and whether it did
+	LAB=require cargo run --quiet --locked -p hsm-test -- faults
 
 soak: packages ## as many runs with a TPM, some of them ended midway, as leave nothing behind in it
 	SOAK=1 LAB=require cargo test --test keyanchor --locked tpm::clean

@@ -11,6 +11,7 @@ pub mod assuan;
 pub mod bench;
 pub mod desktop;
 pub mod fault;
+pub mod faults;
 pub mod floor;
 pub mod kryoptic;
 pub mod marker;

@@ -25,6 +25,8 @@ use hsm_test::swtpm::Swtpm;
 enum Verb {
     /// Measure keyanchor beside the floor, and beside another helper.
     Bench(Bench),
+    /// Make every fault, and print a row for each.
+    Faults,
     /// Issue a certificate for a public key.
     Issue(Issue),
     /// Run a program, and say the peak memory of its largest process in KiB.
@@ -126,6 +128,7 @@ fn main() -> ExitCode {
     }));
     match Verb::parse() {
         Verb::Bench(bench) => self::bench(bench),
+        Verb::Faults => faults(),
         Verb::Issue(issue) => self::issue(&issue),
         Verb::PeakMemory { words } => {
             say(&bench::peak_memory_of(&words).to_string());
@@ -151,6 +154,12 @@ fn bench(Bench { programs, out, peer, runs }: Bench) -> ExitCode {
     say(&bench::run(&bench::Options { programs, out: out.clone(), peer, runs }));
     say(&format!("all runs: {0}/bench.json, a picture: {0}/bench.svg", out.display()));
     ExitCode::SUCCESS
+}
+
+fn faults() -> ExitCode {
+    let (table, good) = hsm_test::faults::run();
+    say(&table);
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn issue(arguments: &Issue) -> ExitCode {

@@ -14,6 +14,7 @@ mod killed;
 mod readers;
 mod removal;
 mod short;
+mod table;
 
 /// A run for `laptop` with a module that does what `script` says.
 struct Faulty {
