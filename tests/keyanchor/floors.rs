@@ -26,7 +26,7 @@ const FLOORS: [&[&str]; 15] = [
 /// What only device hosts may contain.
 const HOSTS_ONLY: [&str; 3] = ["prompt", "device", "host"];
 
-fn sources() -> Vec<PathBuf> {
+pub(crate) fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut folders, mut files) = (vec![root], Vec::new());
     while let Some(folder) = folders.pop() {

@@ -55,7 +55,7 @@ This page is made by `UPDATE_GOLDEN=1 cargo test --test keyanchor faults::table`
 pub fn page() -> String {
     let mut out = HEAD.to_owned();
     for (part, rows) in PARTS {
-        let _ = write!(out, "\n## {part}\n\n| what breaks | what happens | |\n|---|---|---|\n");
+        let _ = write!(out, "\n## {part}\n\n| when | then | |\n|---|---|---|\n");
         for Row { numbers, fault, outcome, .. } in rows {
             let _ = writeln!(out, "| {fault} | {outcome} | {numbers} |");
         }

@@ -39,7 +39,7 @@ pub fn run() -> (String, bool) {
 /// What the harness of the program's tests says to these words, line by line; what is compiled meanwhile is for stderr.
 fn lines(words: &[&str]) -> impl Iterator<Item = String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["test", "--quiet", "--locked", "--test", "keyanchor", "--"]).args(words);
+    cargo.args(["test", "--locked", "--test", "keyanchor", "--"]).args(words);
     let cargo = cargo.current_dir(target::workspace()).stdin(Stdio::null());
     let mut child = cargo.stdout(Stdio::piped()).spawn().expect("cargo");
     let output = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
