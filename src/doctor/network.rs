@@ -32,7 +32,7 @@ pub(super) async fn examine(case: &Case, sheet: &mut Sheet) {
     if proxied {
         sheet.skip(Name::Name, "the proxy looks the name up");
     } else if let Err((steps, because)) = way.connection(sheet).await {
-        return way.end_before(&BEYOND[steps..], because, sheet);
+        return way.end_before(BEYOND.get(steps..).unwrap_or_default(), because, sheet);
     }
     way.beyond(proxied, sheet).await;
 }
