@@ -4,8 +4,8 @@
 //! The numbers are those of the project's list of hazards: F is a fault, G a goal with a figure.
 
 mod computer;
+mod inside;
 mod network;
-mod people;
 mod report;
 mod run;
 mod token;
@@ -33,7 +33,7 @@ pub const PARTS: [(&str, &[Row]); 6] = [
     ("The network and the service", network::ROWS),
     ("The cache and many runs at once", computer::CACHE),
     ("This computer", computer::ROWS),
-    ("Secrets, and what the program is made of", people::ROWS),
+    ("Secrets, and what the program is made of", inside::ROWS),
 ];
 
 /// Those of `known` that are meant by `tests` of a row.

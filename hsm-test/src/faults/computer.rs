@@ -169,7 +169,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "G19",
         "a run takes its time, or a session token is long",
-        "15 s, 57 with a person; JSON of 8 KiB at most",
+        "15 s, 57 with a person; 7 KiB of token fit 8 of JSON",
         &[
             "faults::short::a_document_with_the_longest_token_fits_eight_kibibytes",
             "prompts::a_person_who_does_not_answer_is_given_up_before_the_sdk_gives_up",

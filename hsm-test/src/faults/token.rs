@@ -245,7 +245,7 @@ pub(super) const DEVICES: &[Row] = &[
     row(
         "F16",
         "nobody touches the YubiKey",
-        "asked for after a second; exit 6 when it gives up",
+        "asked for within a second; exit 6 when it gives up",
         &[
             "piv::prompts::a_touch_is_asked_for_where_it_is_awaited_and_gone_when_it_is_given",
             "piv::prompts::a_touch_is_waited_for_as_long_as_was_said",

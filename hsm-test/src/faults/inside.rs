@@ -29,13 +29,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "G24",
         "a device host crashes",
-        "no core file of it is written",
+        "it may write no core file",
         &["hosts::a_killed_front_leaves_no_host_behind"],
     ),
     row(
         "G45",
         "a crate has a known hole, or is banned",
-        "the build is refused",
+        "the tests fail",
         &["hygiene::no_crate_is_older_than_its_holes_allow_or_banned"],
     ),
     row(
