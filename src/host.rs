@@ -8,13 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use crate::device::held::left_to_this_thread;
 use crate::device::{Device, Found};
 use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
-use crate::paths;
 use crate::prompt::etiquette::{Etiquette, Waiting};
 use crate::prompt::{GUARD, Notice, Terminal, bell};
 use crate::wire::frame::{self, Frame};
@@ -22,6 +20,7 @@ use crate::wire::outbox::Outbox;
 use crate::wire::{
     self, Awaited, Bytes, Failure, Foreseen, Open, PinRules, PinSource, Reply, Request, VERSION,
 };
+use crate::{paths, process};
 
 mod doors;
 mod token_lock;
@@ -35,6 +34,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Runs a host to its end. Its exit code says only whether it ran at all: failures are answers.
 #[must_use]
 pub fn run<D: Device>() -> ExitCode {
+    process::keep_to_itself();
     if io::stdin().is_terminal() {
         let told = writeln!(
             io::stderr(),
@@ -45,7 +45,6 @@ pub fn run<D: Device>() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
         return Terminal::guard();
     }
-    keep_out_of_dumps();
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };
     // There is one, as long as the process lives.
     let outbox: &'static Outbox = Box::leak(Box::new(outbox));
@@ -61,14 +60,6 @@ pub fn run<D: Device>() -> ExitCode {
         outbox.send(&answer.unwrap_or_else(Reply::Failed));
     }
     ExitCode::SUCCESS
-}
-
-/// PINs live here: no core file, and no other process of this user may look inside. Neither is
-/// worth failing for where the system does not have it.
-fn keep_out_of_dumps() {
-    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let _ = rustix::process::setrlimit(Resource::Core, none);
 }
 
 /// Watches for the end of stdin on a thread of its own, so that it is seen while a device call runs.

@@ -35,6 +35,7 @@ pub mod key;
 pub mod lock;
 pub mod output;
 pub mod paths;
+pub mod process;
 pub mod prompt;
 pub mod refusals;
 pub mod secret;

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 
 use keyanchor::cli::{self, Cli, Parsed};
 use keyanchor::error::Error;
+use keyanchor::process;
 
 fn main() -> ExitCode {
+    process::keep_to_itself();
     let outcome = cli::contained(|| match Cli::read(std::env::args_os()) {
         Parsed::Arguments(cli) => cli.run(),
         Parsed::Text(text) => io::stdout().write_all(text.as_bytes()).map_err(Error::Output),

@@ -11,6 +11,8 @@ use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::secret::SecretBytes;
+
 /// Why a file or folder is not used. The text says what is wrong with it, the path is its own.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -111,9 +113,9 @@ pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// When it cannot be read, is too large, or is not kept from other users.
-pub fn read_secret(path: &Path, limit: u64) -> Result<(Zeroizing<Vec<u8>>, Mark), Error> {
+pub fn read_secret(path: &Path, limit: u64) -> Result<(SecretBytes, Mark), Error> {
     let (file, mark) = open_secret(path)?;
-    Ok((wiped(file, path, limit)?, mark))
+    Ok((secret(&file, path, limit)?, mark))
 }
 
 /// Which file a secret is in, as far as it could be read: nothing of it is.
@@ -135,20 +137,27 @@ fn open_secret(path: &Path) -> Result<(File, Mark), Error> {
     Ok((file, Mark::of(&metadata)))
 }
 
+fn secret(mut file: &File, path: &Path, limit: u64) -> Result<SecretBytes, Error> {
+    let mut bytes = SecretBytes::with_capacity(room(limit));
+    bytes.read_from(&mut file).map_err(|source| io_error(path, source))?;
+    within(limit, bytes.len(), path)?;
+    Ok(bytes)
+}
+
 /// Reads a file that may turn out to hold a secret, whoever may see it.
 ///
 /// # Errors
 /// When it cannot be read or is too large.
 pub fn read_wiped(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-    wiped(open(path)?.0, path, limit)
+    // Reserved in one piece: a buffer that grows would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room(limit)));
+    read_into(&mut bytes, open(path)?.0, path, limit)?;
+    Ok(bytes)
 }
 
-/// Reserved in one piece: a buffer that grows would leave copies behind.
-fn wiped(file: File, path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let room = usize::try_from(limit + 1).unwrap_or_default();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    read_into(&mut bytes, file, path, limit)?;
-    Ok(bytes)
+/// One byte more than may be there, so that a longer file is seen.
+fn room(limit: u64) -> usize {
+    usize::try_from(limit + 1).unwrap_or_default()
 }
 
 /// Reads a file that anybody may see.
@@ -182,7 +191,11 @@ fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), Error> {
 /// A file may be longer than it says: others can write to it meanwhile.
 fn read_into(bytes: &mut Vec<u8>, file: File, path: &Path, limit: u64) -> Result<(), Error> {
     file.take(limit + 1).read_to_end(bytes).map_err(|source| io_error(path, source))?;
-    if bytes.len() as u64 > limit {
+    within(limit, bytes.len(), path)
+}
+
+fn within(limit: u64, length: usize, path: &Path) -> Result<(), Error> {
+    if length as u64 > limit {
         return Err(Error::TooLarge { path: path.into(), limit });
     }
     Ok(())
@@ -272,7 +285,7 @@ fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// When it cannot be read, is too large, or could have been changed or read by others.
-pub fn read_private(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn read_private(path: &Path, limit: u64) -> Result<SecretBytes, Error> {
     let (file, metadata) = open_with(path, OFlags::NOFOLLOW)?;
     if metadata.uid() != our_uid() {
         return Err(not_safe(path, "belongs to another user"));
@@ -280,7 +293,7 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Error
     if metadata.mode() & 0o077 != 0 {
         return Err(not_safe(path, "others can read or change it"));
     }
-    wiped(file, path, limit)
+    secret(&file, path, limit)
 }
 
 /// Writes a file of our own into a private folder: who reads it sees the old content or the new.

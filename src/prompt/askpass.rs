@@ -60,11 +60,14 @@ impl Prompt for Askpass {
 }
 
 fn answer(mut program: Program) -> Result<Secret, NoPin> {
-    let line = program.read_line(LONGEST)?.unwrap_or_default();
+    let mut line = program.read_line(LONGEST)?.unwrap_or_default();
     if !program.status()?.success() {
         return Err(NoPin::Cancelled);
     }
-    program::typed(line.strip_suffix(b"\r").unwrap_or(&line))
+    if line.ends_with(b"\r") {
+        line.pop();
+    }
+    program::typed(line)
 }
 
 #[cfg(test)]

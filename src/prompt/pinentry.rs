@@ -85,7 +85,7 @@ fn ask(program: Program, request: &PinRequest<'_>) -> Result<Secret, NoPin> {
     match dialogue.ask("GETPIN")? {
         Answer::Good(pin) => {
             dialogue.end();
-            program::typed(&pin)
+            program::typed(pin)
         }
         Answer::Refused { code, .. } if GAVE_UP.contains(&code) => Err(NoPin::Cancelled),
         Answer::Refused { text, .. } => Err(dialogue.unusable(&text)),

@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use zeroize::Zeroizing;
 
 use crate::lock::Lock;
 use crate::paths;
 use crate::prompt::{NoPin, plain};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 mod echo;
 mod locate;
@@ -74,7 +73,7 @@ pub fn output(
     argv: &[impl AsRef<OsStr>],
     hidden: &[String],
     limit: usize,
-) -> Result<Zeroizing<Vec<u8>>, String> {
+) -> Result<SecretBytes, String> {
     let mut program = Program::start(argv, hidden)?;
     let answer = program.read_to_end(limit).and_then(|said| match program.status()? {
         status if status.success() => Ok(said),
@@ -149,9 +148,8 @@ impl Program {
     ///
     /// # Errors
     /// When nobody waits any more, or the line is longer than `limit` bytes.
-    pub fn read_line(&mut self, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>, NoPin> {
-        // Reserved in one piece: a buffer that grows would leave copies behind.
-        let mut line = Zeroizing::new(Vec::with_capacity(limit));
+    pub fn read_line(&mut self, limit: usize) -> Result<Option<SecretBytes>, NoPin> {
+        let mut line = SecretBytes::with_capacity(limit);
         loop {
             match self.next_byte()? {
                 None if line.is_empty() => return Ok(None),
@@ -165,8 +163,8 @@ impl Program {
     ///
     /// # Errors
     /// When nobody waits any more, or there are more than `limit` bytes.
-    pub fn read_to_end(&mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, NoPin> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(limit));
+    pub fn read_to_end(&mut self, limit: usize) -> Result<SecretBytes, NoPin> {
+        let mut bytes = SecretBytes::with_capacity(limit);
         while let Some(byte) = self.next_byte()? {
             self.push(&mut bytes, byte, limit)?;
         }
@@ -208,7 +206,7 @@ impl Program {
         NoPin::Unusable(format!("{}: {reason}", self.name))
     }
 
-    fn push(&self, to: &mut Vec<u8>, byte: u8, limit: usize) -> Result<(), NoPin> {
+    fn push(&self, to: &mut SecretBytes, byte: u8, limit: usize) -> Result<(), NoPin> {
         if to.len() == limit {
             return Err(self.unusable(&format!("its answer is longer than {limit} bytes")));
         }
@@ -291,9 +289,8 @@ impl Drop for Program {
 ///
 /// # Errors
 /// When it is not text.
-pub fn typed(bytes: &[u8]) -> Result<Secret, NoPin> {
-    let text = str::from_utf8(bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))?;
-    Ok(Secret::new(text.to_owned()))
+pub fn typed(bytes: SecretBytes) -> Result<Secret, NoPin> {
+    Secret::from_utf8(bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))
 }
 
 /// One dialog at a time: two would lie on top of each other, and a person would answer the wrong one.

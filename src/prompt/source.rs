@@ -4,7 +4,6 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::paths::{self, Mark};
 use crate::prompt::program;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 use crate::wire::PinSource;
 use crate::wire::failure::Origin;
 
@@ -135,7 +134,7 @@ fn credential(name: &str) -> Result<PathBuf, String> {
     Ok(Path::new(&folder).join(name))
 }
 
-fn from_file(path: PathBuf) -> Result<(Zeroizing<Vec<u8>>, Marked), String> {
+fn from_file(path: PathBuf) -> Result<(SecretBytes, Marked), String> {
     let (bytes, mark) = paths::read_secret(&path, MOST as u64).map_err(|error| error.why())?;
     Ok((bytes, Some((path, mark))))
 }
@@ -157,21 +156,20 @@ fn reopened(number: u32) -> Result<File, String> {
     file.map_err(|error| paths::reason(&error))
 }
 
-fn from_descriptor(file: Option<Result<File, String>>) -> Result<Zeroizing<Vec<u8>>, String> {
+fn from_descriptor(file: Option<Result<File, String>>) -> Result<SecretBytes, String> {
     let file = file.ok_or("it was read before")??;
-    // Reserved in one piece: a buffer that grows would leave copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 1));
-    file.take(MOST as u64 + 1).read_to_end(&mut bytes).map_err(|error| paths::reason(&error))?;
+    let mut bytes = SecretBytes::with_capacity(MOST + 1);
+    bytes.read_from(&mut &file).map_err(|error| paths::reason(&error))?;
     Ok(bytes)
 }
 
-fn from_variable(value: Option<OsString>) -> Result<Zeroizing<Vec<u8>>, String> {
+fn from_variable(value: Option<OsString>) -> Result<SecretBytes, String> {
     let value = value.ok_or("there is no such variable")?;
-    Ok(Zeroizing::new(value.into_encoded_bytes()))
+    Ok(SecretBytes::from(Zeroizing::new(value.into_encoded_bytes()).as_slice()))
 }
 
 /// The message names the program as the user does: where it really is need not be said too.
-fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
+fn from_program(words: &[String]) -> Result<SecretBytes, String> {
     let named = words.first().map(PathBuf::from).unwrap_or_default();
     let really = std::fs::canonicalize(&named).unwrap_or_default();
     program::output(words, &[], MOST).map_err(|reason| {
@@ -186,12 +184,15 @@ fn from_program(words: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
 ///
 /// # Errors
 /// When it is not text, or no token could take it.
-pub fn pin_in(bytes: Zeroizing<Vec<u8>>) -> Result<Secret, String> {
-    let text = str::from_utf8(&bytes).map_err(|_| "the PIN is not UTF-8 text")?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    check(text)?;
-    Ok(Secret::new(text.to_owned()))
+pub fn pin_in(mut bytes: SecretBytes) -> Result<Secret, String> {
+    for end in *b"\n\r" {
+        if bytes.last() == Some(&end) {
+            bytes.pop();
+        }
+    }
+    let pin = Secret::from_utf8(bytes).map_err(|_| "the PIN is not UTF-8 text")?;
+    check(pin.expose())?;
+    Ok(pin)
 }
 
 /// Whether a token could take it at all.

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 /// Longest frame, in bytes; a certificate is a few thousand.
 pub const LONGEST: usize = 256 * 1024;
@@ -68,11 +68,9 @@ pub fn read(input: &mut impl Read) -> io::Result<Option<Frame>> {
     let length = checked(u32::from_be_bytes(length))?;
     let mut kind = [0];
     input.read_exact(&mut kind)?;
-    let mut payload = Zeroizing::new(vec![0; length - 1]);
-    input.read_exact(&mut payload)?;
     match kind[0] {
-        MESSAGE => Ok(Some(Frame::Message(std::mem::take(&mut payload)))),
-        SECRET => secret(std::mem::take(&mut payload)).map(Some),
+        MESSAGE => message(input, length - 1).map(Some),
+        SECRET => secret(input, length - 1).map(Some),
         _ => Err(ErrorKind::InvalidData.into()),
     }
 }
@@ -97,12 +95,19 @@ fn checked(length: u32) -> io::Result<usize> {
     if (1..=LONGEST).contains(&length) { Ok(length) } else { Err(ErrorKind::InvalidData.into()) }
 }
 
-fn secret(payload: Vec<u8>) -> io::Result<Frame> {
-    let text = String::from_utf8(payload).map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        ErrorKind::InvalidData
-    })?;
-    Ok(Frame::Secret(Secret::new(text)))
+fn message(input: &mut impl Read, length: usize) -> io::Result<Frame> {
+    let mut json = vec![0; length];
+    input.read_exact(&mut json)?;
+    Ok(Frame::Message(json))
+}
+
+fn secret(input: &mut impl Read, length: usize) -> io::Result<Frame> {
+    let mut text = SecretBytes::with_capacity(length);
+    text.read_from(input)?;
+    if text.len() < length {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    Secret::from_utf8(text).map(Frame::Secret).map_err(|_| ErrorKind::InvalidData.into())
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Modules from the ground up; those of one line are strangers to each other.
 const FLOORS: [&[&str]; 15] = [
-    &["secret", "paths", "deadline", "timing"],
+    &["deadline", "process", "secret", "timing"],
+    &["paths"],
     &["aside", "credentials", "key", "lock", "refusals"],
     &["cache", "certificate"],
     &["wire"],
@@ -144,14 +145,15 @@ fn files_can_be_read_in_one_sitting() {
 }
 
 #[test]
-fn unsafe_code_is_in_one_module() {
+fn unsafe_code_is_in_two_modules() {
     let with_unsafe = |file: &PathBuf| {
         let text = std::fs::read_to_string(file).expect("source");
-        text.lines().any(|line| line.contains("unsafe {") || line.contains("unsafe fn"))
+        ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|word| text.contains(word))
     };
     let files: Vec<_> = sources().into_iter().filter(with_unsafe).collect();
     assert!(
-        matches!(files.as_slice(), [only] if only.ends_with("device/pkcs11/raw.rs")),
+        matches!(files.as_slice(), [calls, memory]
+            if calls.ends_with("device/pkcs11/raw.rs") && memory.ends_with("secret/pages.rs")),
         "{files:?}"
     );
 }

@@ -20,10 +20,10 @@ use keyanchor::key::uri::Pkcs11Uri;
 use keyanchor::prompt::pinentry::assuan;
 use keyanchor::prompt::{caller, pin_in};
 use keyanchor::refusals::Record;
+use keyanchor::secret::SecretBytes;
 use keyanchor::signer::file::FileKey;
 use keyanchor::signer::modules;
 use keyanchor::wire::{Reply, Request};
-use zeroize::Zeroizing;
 
 #[allow(unreachable_pub, reason = "the fuzz targets' crate exports it")]
 #[path = "../../hsm-test/fuzz/src/invariants.rs"]
@@ -199,7 +199,7 @@ fn each_parser_has_a_fuzz_target_and_seeds() {
 
 /// How many answers a pinentry gives before it says what none would say.
 fn answers(said: &[u8]) -> usize {
-    let mut data = Zeroizing::default();
+    let mut data = SecretBytes::with_capacity(assuan::LONGEST);
     let lines = said.split(|byte| *byte == b'\n').map(|line| assuan::take(line, &mut data));
     lines.map_while(Result::ok).flatten().count()
 }
@@ -220,7 +220,7 @@ fn most_seeds_are_well_formed() {
     assert!(accepted("key_file", &is_key) >= 8);
     assert!(accepted("module_file", &|seed| modules::parse(&text(seed)).library().is_some()) >= 3);
     assert!(accepted("caller", &|seed| caller::words(seed).is_some()) >= 15);
-    assert!(accepted("pin", &|seed| pin_in(seed.to_vec().into()).is_ok()) >= 6);
+    assert!(accepted("pin", &|seed| pin_in(seed.into()).is_ok()) >= 6);
     assert!(accepted("pinentry", &|seed| answers(seed) >= 2) >= 8);
     let is_record = |seed: &[u8]| serde_json::from_slice::<Record>(seed).is_ok();
     assert!(accepted("refusals", &is_record) >= 10);

@@ -2,20 +2,16 @@
 //! one who asks is called, what is remembered; and what people are told.
 
 use keyanchor::error::Error;
-use keyanchor::prompt::pinentry::assuan::{Answer, take};
+use keyanchor::prompt::pinentry::assuan::{Answer, LONGEST as LINE, take};
 use keyanchor::prompt::program::typed;
 use keyanchor::prompt::{NoPin, PinRequest, Source, caller as calling, pin_in};
 use keyanchor::refusals::Record;
-use keyanchor::secret::Secret;
+use keyanchor::secret::{Secret, SecretBytes};
 use keyanchor::signer::Error as SignerError;
 use keyanchor::wire::PinSource;
 use keyanchor::wire::failure::{Failure, Holder, Origin, Tries};
-use zeroize::Zeroizing;
 
 use super::reads_back;
-
-/// Longest line that is read of a pinentry, and the most that an answer holds.
-const LINE: usize = 1000;
 
 /// A command line, as the kernel has it.
 pub fn caller(data: &[u8]) {
@@ -42,7 +38,7 @@ pub fn caller(data: &[u8]) {
 
 /// The bytes of a PIN source.
 pub fn pin(data: &[u8]) {
-    match pin_in(Zeroizing::new(data.to_vec())) {
+    match pin_in(data.into()) {
         Ok(pin) => {
             let pin = pin.expose();
             assert!((1..=255).contains(&pin.len()), "{} bytes", pin.len());
@@ -78,7 +74,7 @@ fn refused(origin: Origin, reason: String) {
 
 /// What a pinentry says, answer after answer.
 pub fn pinentry(data: &[u8]) {
-    let mut said = Zeroizing::new(Vec::with_capacity(LINE));
+    let mut said = SecretBytes::with_capacity(LINE);
     for line in data.split(|byte| *byte == b'\n').take_while(|line| line.len() <= LINE) {
         let (before, place) = (said.len(), said.as_ptr());
         match take(line, &mut said) {
@@ -88,7 +84,7 @@ pub fn pinentry(data: &[u8]) {
             }
             Ok(Some(answer)) => {
                 answered(answer, before);
-                said = Zeroizing::new(Vec::with_capacity(LINE));
+                said = SecretBytes::with_capacity(LINE);
             }
             Err(reason) => return unusable(reason),
         }
@@ -108,9 +104,9 @@ fn decoded(line: &[u8], data: &[u8]) {
     }
     let again: String = data.iter().map(|byte| format!("%{byte:02X}")).collect();
     if let Some(line) = Some(format!("D {again}")).filter(|_| again.len() <= LINE) {
-        let mut said = Zeroizing::new(Vec::new());
+        let mut said = SecretBytes::with_capacity(LINE);
         assert!(take(line.as_bytes(), &mut said).is_ok_and(|answer| answer.is_none()));
-        assert_eq!(*said, data);
+        assert_eq!(*said, *data);
     }
 }
 
@@ -118,8 +114,9 @@ fn answered(answer: Answer, gathered: usize) {
     match answer {
         Answer::Good(data) => {
             assert!(data.len() == gathered && gathered <= LINE, "not what came with it");
-            match typed(&data) {
-                Ok(pin) => assert_eq!(pin.expose().as_bytes(), *data),
+            let said = data.to_vec();
+            match typed(data) {
+                Ok(pin) => assert_eq!(pin.expose().as_bytes(), said),
                 Err(none) => assert!(matches!(none, NoPin::Unfit(_)), "{none:?}"),
             }
         }

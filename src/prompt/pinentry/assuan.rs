@@ -3,13 +3,12 @@
 
 use std::mem;
 
-use zeroize::Zeroizing;
-
 use crate::prompt::program::Program;
 use crate::prompt::{NoPin, plain};
+use crate::secret::SecretBytes;
 
 /// Longest line without its end, in bytes (ASSUAN_LINELENGTH).
-const LONGEST: usize = 1000;
+pub const LONGEST: usize = 1000;
 
 /// The most lines of one answer.
 const LINES: usize = 100;
@@ -20,7 +19,7 @@ pub(super) struct Dialogue(Program);
 /// What was answered to a command.
 pub enum Answer {
     /// It was done, and this is what came with it.
-    Good(Zeroizing<Vec<u8>>),
+    Good(SecretBytes),
     /// It was not done.
     Refused {
         /// Without the part that says where the error comes from.
@@ -56,8 +55,7 @@ impl Dialogue {
     }
 
     fn answer(&mut self) -> Result<Answer, NoPin> {
-        // Reserved in one piece: a buffer that grows would leave copies behind.
-        let mut data = Zeroizing::new(Vec::with_capacity(LONGEST));
+        let mut data = SecretBytes::with_capacity(LONGEST);
         for _ in 0..LINES {
             let line = self.0.read_line(LONGEST)?;
             let line = line.ok_or_else(|| self.unusable("it ended without an answer"))?;
@@ -69,15 +67,19 @@ impl Dialogue {
     }
 }
 
-/// Takes a line of an answer; the last one gives out what has gathered in `data`.
+/// Takes a line of an answer; the last one gives out what has gathered in `data`, which has room for
+/// [`LONGEST`] bytes.
 ///
 /// # Errors
 /// When it is no line of an answer, or `data` would hold too much.
-pub fn take(line: &[u8], data: &mut Zeroizing<Vec<u8>>) -> Result<Option<Answer>, &'static str> {
+pub fn take(line: &[u8], data: &mut SecretBytes) -> Result<Option<Answer>, &'static str> {
     let mut words = line.splitn(2, |byte| *byte == b' ');
     let (word, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     match word {
-        b"OK" => return Ok(Some(Answer::Good(mem::take(data)))),
+        b"OK" => {
+            let said = mem::replace(data, SecretBytes::with_capacity(LONGEST));
+            return Ok(Some(Answer::Good(said)));
+        }
         b"ERR" => return Ok(Some(refusal(rest))),
         b"D" if data.len() + rest.len() <= LONGEST => decode(rest, data),
         b"D" => return Err("its answer is too long"),
@@ -98,7 +100,7 @@ fn refusal(rest: &[u8]) -> Answer {
 }
 
 /// `%25` is a percent sign; one that stands for nothing stands for itself.
-fn decode(mut text: &[u8], into: &mut Vec<u8>) {
+fn decode(mut text: &[u8], into: &mut SecretBytes) {
     while let [byte, rest @ ..] = text {
         let hex = text.get(1..3).filter(|_| *byte == b'%').and_then(|hex| str::from_utf8(hex).ok());
         // A number may have a sign, and an escape may not.

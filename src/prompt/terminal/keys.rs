@@ -1,10 +1,8 @@
 //! The line that a person types where nobody edits it for them: which keys end it, and what becomes
 //! of the others.
 
-use zeroize::Zeroizing;
-
 use crate::prompt::NoPin;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 /// Longest line that is taken, in bytes.
 const LONGEST: usize = 255;
@@ -19,7 +17,7 @@ const DELETE: u8 = 0x7f;
 
 /// What was typed so far.
 pub(super) struct Line {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: SecretBytes,
     /// Bytes were left out: what is there is not what was meant.
     too_long: bool,
 }
@@ -39,8 +37,7 @@ pub(super) enum Key {
 
 impl Line {
     pub(super) fn new() -> Self {
-        // Reserved in one piece: a buffer that grows would leave copies behind.
-        Self { bytes: Zeroizing::new(Vec::with_capacity(LONGEST)), too_long: false }
+        Self { bytes: SecretBytes::with_capacity(LONGEST), too_long: false }
     }
 
     pub(super) fn take(&mut self, byte: u8) -> Key {
@@ -50,7 +47,7 @@ impl Line {
             SUBSTITUTE => return Key::Suspend,
             BACKSPACE | DELETE => drop_character(&mut self.bytes),
             LINE_KILL => {
-                self.bytes.clear();
+                self.bytes.truncate(0);
                 self.too_long = false;
             }
             _ if self.bytes.len() == LONGEST => self.too_long = true,
@@ -64,14 +61,12 @@ impl Line {
         if self.too_long {
             return Err(NoPin::Unfit("the PIN is longer than 255 bytes"));
         }
-        let text = str::from_utf8(&self.bytes);
-        let text = text.map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))?;
-        Ok(Secret::new(text.to_owned()))
+        Secret::from_utf8(self.bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))
     }
 }
 
 /// The last character, which may be more than one byte of UTF-8.
-fn drop_character(line: &mut Vec<u8>) {
+fn drop_character(line: &mut SecretBytes) {
     while line.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
 }
 
