@@ -15,6 +15,7 @@ pub mod credential_process;
 pub mod doctor;
 pub mod explain;
 mod fault;
+mod hosts;
 pub mod list;
 mod log;
 pub mod pin;

@@ -7,6 +7,7 @@ use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
+use crate::sandbox::Allowance;
 use crate::wire::failure::Holder;
 use crate::wire::outbox::Outbox;
 use crate::wire::{Address, Failure, Reply, Select, Selected, Wanted};
@@ -35,6 +36,9 @@ pub type Locking<'l> = dyn FnMut(String) -> Result<(), Failure> + 'l;
 /// One kind of device, opened. Nothing is asked of a person here, and nothing of it is left behind
 /// when it is dropped.
 pub trait Device: Sized {
+    /// What a host needs for it, once it is in a sandbox.
+    fn reach(address: &Address) -> Allowance;
+
     /// Opens what is there, with a lock before anything of it is used that others would notice;
     /// `patience` is how long others are waited for. Each call of the device is announced in `outbox`.
     ///

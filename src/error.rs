@@ -71,6 +71,9 @@ pub enum Error {
     /// The hardware edge.
     #[error(transparent)]
     Signer(signer::Error),
+    /// Memory for secrets cannot be locked, and has to be.
+    #[error("{}", crate::wire::failure::SWAPPABLE)]
+    Swappable(io::Error),
     /// No thread or event loop could be started.
     #[error("this computer is out of resources")]
     System(io::Error),
@@ -140,6 +143,7 @@ impl Error {
             Self::Memory(error) => {
                 Report::new(Class::Local, self).cause(error.to_string()).hint(pin::REMOVE)
             }
+            Self::Swappable(error) => Report::swappable(self, crate::paths::reason(error)),
             Self::System(error) => Report::out_of_resources(error),
             Self::Usage(usage) => {
                 let report = Report::new(Class::Usage, &usage.what);
@@ -163,6 +167,12 @@ impl Report {
         Self::new(Class::Local, "this computer is out of resources")
             .cause(crate::paths::reason(error))
             .hint("end other programs, or raise the limits (ulimit)")
+    }
+
+    fn swappable(error: impl fmt::Display, reason: String) -> Self {
+        Self::new(Class::Local, error)
+            .cause(reason)
+            .hint("raise the limit of locked memory (ulimit -l, LimitMEMLOCK=), or leave --strict-memory out")
     }
 
     fn cause(self, cause: impl Into<String>) -> Self {

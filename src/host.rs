@@ -14,15 +14,18 @@ use crate::device::{Device, Found};
 use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
 use crate::prompt::etiquette::{Etiquette, Waiting};
+use crate::prompt::program::stand_by;
 use crate::prompt::{GUARD, Notice, Terminal, bell};
+use crate::sandbox::Sandbox;
 use crate::wire::frame::{self, Frame};
 use crate::wire::outbox::Outbox;
 use crate::wire::{
     self, Awaited, Bytes, Failure, Foreseen, Open, PinRules, PinSource, Reply, Request, VERSION,
 };
-use crate::{paths, process};
+use crate::{paths, process, secret};
 
 mod doors;
+mod reach;
 mod token_lock;
 
 use doors::{Bell, Parent, Signature, Token};
@@ -50,16 +53,29 @@ pub fn run<D: Device>() -> ExitCode {
     let outbox: &'static Outbox = Box::leak(Box::new(outbox));
     outbox.send(&Reply::Hello { version: VERSION.to_owned() });
     let mut host = Host::<D> { outbox, device: None, session: None };
-    if let Err(error) = watch() {
-        outbox.send(&Reply::Failed(Failure::Resources { reason: paths::reason(&error) }));
-        return ExitCode::FAILURE;
-    }
     let mut frames = io::stdin().lock();
     while let Ok(Some(frame)) = frame::read(&mut frames) {
         let answer = host.answer(frame, &mut frames);
         outbox.send(&answer.unwrap_or_else(Reply::Failed));
     }
     ExitCode::SUCCESS
+}
+
+/// Goes into a sandbox, where the main program wants one. Only a thread that starts a person's
+/// programs stays outside, and only where there may be any; all others are started from inside.
+fn confine<D: Device>(open: &Open, etiquette: &Etiquette, outbox: &Outbox) -> Result<(), Failure> {
+    if let Some(also) = &open.sandbox {
+        if etiquette.may_start_a_program() {
+            left_to_this_thread(stand_by).map_err(resources)?;
+        }
+        let sandbox = Sandbox::enter(&reach::allowance::<D>(open, also));
+        outbox.send(&Reply::Notice(wire::Notice::Sandboxed(sandbox)));
+    }
+    watch().map_err(resources)
+}
+
+fn resources(error: io::Error) -> Failure {
+    Failure::Resources { reason: paths::reason(&error) }
 }
 
 /// Watches for the end of stdin on a thread of its own, so that it is seen while a device call runs.
@@ -104,7 +120,7 @@ impl<D: Device> Host<D> {
         }
         match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
             Request::Open(open) => self.open(open, frames),
-            Request::Insert { token, pin } => Ok(self.wait_for(&token, pin)),
+            Request::Insert { token, pin } => self.wait_for(&token, pin),
             Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
                 Found::Visible(selected) => Reply::Selected(selected),
                 Found::Hidden => Reply::Hidden,
@@ -140,9 +156,14 @@ impl<D: Device> Host<D> {
         } else {
             None
         };
-        let parent = PinRules { source: open.parent_pin.map(PinSource::File), ..open.pin.clone() };
-        let parent = Etiquette::new(parent, None);
-        let etiquette = Etiquette::new(open.pin, value);
+        let file = open.parent_pin.clone().map(PinSource::File);
+        let parent = Etiquette::new(PinRules { source: file, ..open.pin.clone() }, None);
+        let etiquette = Etiquette::new(open.pin.clone(), value);
+        if open.strict_memory {
+            let swappable = |error| Failure::Swappable { reason: paths::reason(&error) };
+            secret::can_be_locked().map_err(swappable)?;
+        }
+        confine::<D>(&open, &etiquette, self.outbox)?;
         let patience = Duration::from_millis(open.patience);
         let mut lock = TokenLock::of(open.device.to_string(), patience);
         let device = D::open(open.device, patience, self.outbox, &mut |name| lock.take(name))?;
@@ -227,7 +248,8 @@ impl<D: Device> Host<D> {
     }
 
     /// Tells a person what to put in, until the main program wants no more. Nothing is open here.
-    fn wait_for(&self, token: &str, pin: PinRules) -> Reply {
+    fn wait_for(&self, token: &str, pin: PinRules) -> Result<Reply, Failure> {
+        watch().map_err(resources)?;
         let etiquette = Etiquette::new(pin, None);
         let stdin = io::stdin();
         let (person, notice) = (etiquette.way(), Notice::Insert(token));
@@ -236,7 +258,7 @@ impl<D: Device> Host<D> {
             let mut hung_up = [PollFd::new(&stdin, PollFlags::empty())];
             while matches!(poll(&mut hung_up, None), Err(rustix::io::Errno::INTR)) {}
         });
-        Reply::Notice(wire::Notice::Resumed)
+        Ok(Reply::Notice(wire::Notice::Resumed))
     }
 }
 

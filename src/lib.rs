@@ -38,6 +38,7 @@ pub mod paths;
 pub mod process;
 pub mod prompt;
 pub mod refusals;
+pub mod sandbox;
 pub mod secret;
 pub mod signer;
 pub mod timing;

@@ -22,7 +22,7 @@ mod terminal;
 pub use askpass::Askpass;
 pub use desktop::Desktop;
 pub use pinentry::Pinentry;
-pub use source::{Pin, Source, pin_in};
+pub use source::{Pin, Source, pin_file, pin_in};
 pub use terminal::{GUARD, Terminal};
 
 /// Who can be asked for a PIN, and told what is waited for.

@@ -65,6 +65,10 @@ pub struct Settings {
     pub wait: Duration,
     /// What the host and its module write to stderr is shown.
     pub debug: bool,
+    /// The folders that the sandbox of a host leaves open as well; `None` where there is none.
+    pub sandbox: Option<Vec<PathBuf>>,
+    /// Memory that cannot be locked is an error.
+    pub strict_memory: bool,
     /// When all must be over.
     pub deadline: Deadline,
 }
@@ -90,6 +94,8 @@ pub enum Error {
         how: String,
         /// The function that ran.
         function: String,
+        /// Whether the host was in a sandbox, which may be why.
+        sandboxed: bool,
     },
     /// The host reports a failure.
     #[error(transparent)]
@@ -181,6 +187,9 @@ pub enum Error {
         /// The key, as a URI.
         key: String,
     },
+    /// The host reports a failure for which its sandbox may be the reason.
+    #[error(transparent)]
+    Sandboxed(Failure),
     /// No process or thread could be started.
     #[error("the device host could not be started")]
     System(std::io::Error),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::key::piv::Slot;
 use crate::key::public_key::Scheme;
 use crate::key::uri::{ObjectFilter, TokenFilter};
+use crate::sandbox::Sandbox;
 
 mod bytes;
 pub mod failure;
@@ -71,6 +72,10 @@ pub struct Open {
     pub pin: PinRules,
     /// The file with the password of a TPM key's parent.
     pub parent_pin: Option<FilePath>,
+    /// The folders that a sandbox is to leave open as well; without it there is no sandbox.
+    pub sandbox: Option<Vec<FilePath>>,
+    /// Memory that cannot be locked is an error.
+    pub strict_memory: bool,
 }
 
 /// Where a device is.
@@ -247,6 +252,8 @@ pub enum Notice {
     Waiting(Awaited),
     /// The person has answered, or gave up.
     Resumed,
+    /// The host is in a sandbox from now on.
+    Sandboxed(Sandbox),
 }
 
 /// What a person is waited for.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
+use crate::cli::hosts::HostOptions;
 use crate::cli::pin::PinOptions;
 use crate::cli::{colour, log, print, value};
 use crate::deadline::Deadline;
@@ -66,6 +67,8 @@ pub struct Options {
     login: bool,
     #[command(flatten)]
     pin: PinOptions,
+    #[command(flatten)]
+    hosts: HostOptions,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -86,6 +89,7 @@ pub fn run(options: Options) -> Result<(), Error> {
     let time = value::duration("--timeout", &options.timeout)?;
     let keys = files_of("--key", &options.key)?;
     let certificates = files_of("--certificate", &options.certificate)?;
+    options.hosts.check_memory()?;
     let settings = settings(&options, time)?;
     let candidates = modules::to_list(&settings, &options.pkcs11_lib);
     // A module that is named is asked alone.
@@ -132,6 +136,8 @@ fn settings(options: &Options, time: Duration) -> Result<Settings, Usage> {
         login: options.login,
         wait: Duration::ZERO,
         debug: options.debug,
+        sandbox: options.hosts.sandbox()?,
+        strict_memory: options.hosts.strict_memory,
         deadline: Deadline::after(time),
     })
 }

@@ -37,6 +37,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn of(options: &Options) -> Result<Self, Error> {
+        options.hosts.check_memory()?;
         let deadline = deadline(options)?;
         let session = session(options)?;
         let endpoint = endpoint(options, &session.region)?;
@@ -79,6 +80,8 @@ fn settings(options: &Options, deadline: Deadline) -> Result<Settings, Usage> {
         login: true,
         wait: wait.map_or(Ok(Duration::ZERO), |text| value::duration("--wait", text))?,
         debug: options.debug,
+        sandbox: options.hosts.sandbox()?,
+        strict_memory: options.hosts.strict_memory,
         deadline,
     })
 }

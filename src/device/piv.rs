@@ -8,6 +8,7 @@ use crate::key::piv::{Slot, pasteable};
 use crate::key::public_key::{PublicKey, Scheme};
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
+use crate::sandbox::Allowance;
 use crate::wire::failure::Holder;
 use crate::wire::outbox::Outbox;
 use crate::wire::piv::{Cards, TouchPolicy};
@@ -18,7 +19,6 @@ mod attempt;
 mod card;
 mod connected;
 mod find;
-mod holder;
 mod identity;
 pub mod key;
 mod link;
@@ -59,6 +59,11 @@ struct Selected {
 }
 
 impl device::Device for Device {
+    /// PC/SC is a socket.
+    fn reach(_: &Address) -> Allowance {
+        Allowance::default()
+    }
+
     /// What all references to a card have in common is known once it has been found: it is locked then.
     fn open(
         address: Address,

@@ -15,6 +15,7 @@ use crate::key::uri::{ObjectFilter, TokenFilter, pasteable};
 use crate::lock;
 use crate::prompt::etiquette::PinState;
 use crate::prompt::{Pin, bell};
+use crate::sandbox::Allowance;
 use crate::wire::failure::{Holder, Origin};
 use crate::wire::outbox::Outbox;
 use crate::wire::{Address, Bytes, Failure, Reply, Select, Selected, Wanted};
@@ -25,6 +26,7 @@ mod module;
 mod object;
 mod quirks;
 mod raw;
+mod reach;
 mod restore;
 mod return_value;
 mod select;
@@ -79,6 +81,13 @@ impl Attached {
 }
 
 impl device::Device for Device {
+    fn reach(address: &Address) -> Allowance {
+        match address {
+            Address::Pkcs11 { module, init_args } => reach::of(&module.0, init_args.as_deref()),
+            _ => Allowance::default(),
+        }
+    }
+
     /// Loads and initialises a module, with a text for those that want one.
     fn open(
         address: Address,

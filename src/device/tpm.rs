@@ -10,9 +10,11 @@ use tss_esapi::structures::{Private, Public};
 use crate::device::held::Held;
 use crate::device::{self, Found, Locking};
 use crate::key::public_key::Scheme;
+use crate::key::tpm::Tcti;
 use crate::lock;
 use crate::prompt::Pin;
 use crate::prompt::etiquette::PinState;
+use crate::sandbox::Allowance;
 use crate::wire::failure::{Holder, Tries};
 use crate::wire::outbox::Outbox;
 use crate::wire::tpm::{Lockout, Wanted};
@@ -63,6 +65,18 @@ enum Place {
 }
 
 impl device::Device for Device<'static> {
+    /// The device, or a server. What is neither is refused when it is opened.
+    fn reach(address: &Address) -> Allowance {
+        let mut reach = Allowance::default();
+        let Address::Tpm { tcti } = address else { return reach };
+        match tcti.parse() {
+            Ok(Tcti::Device(path)) => reach.write.push(path),
+            Ok(Tcti::Mssim(_) | Tcti::Swtpm(_)) => reach.internet = true,
+            Ok(Tcti::Tabrmd { .. }) | Err(_) => {}
+        }
+        reach
+    }
+
     /// One TPM, one lock: what uses it without a resource manager must not meet.
     fn open(
         address: Address,

@@ -13,8 +13,11 @@ pub(super) fn report(error: &Error) -> Report {
     match error {
         Error::Crashed { device, .. } if piv::is_card(device) => Report::new(Class::Local, error)
             .hint("it is a fault of keyanchor-piv or of libpcsclite; run it with --debug and report it"),
-        Error::Crashed { .. } => Report::new(Class::Local, error)
-            .hint("the module is at fault; try a newer version of it, or run with --debug to see its calls"),
+        Error::Crashed { sandboxed, .. } => {
+            let report = Report::new(Class::Local, error)
+                .hint("the module is at fault; try a newer version of it, or run with --debug to see its calls");
+            if *sandboxed { in_a_sandbox(report) } else { report }
+        }
         Error::Device(failure) => of_failure(failure),
         Error::Hung { device, .. } if device.starts_with("TPM at ") => {
             Report::new(Class::Deadline, error)
@@ -63,6 +66,7 @@ pub(super) fn report(error: &Error) -> Report {
         Error::NoLibrary { program, library, packages, .. } => Report::new(Class::Local, error)
             .cause(format!("{program} does not start for want of {library}"))
             .hint(format!("install {packages}")),
+        Error::Sandboxed(failure) => in_a_sandbox(of_failure(failure)),
         Error::System(source) => Report::new(Class::Local, error)
             .cause(crate::paths::reason(source))
             .hint("this computer is out of processes, files or memory, or the device host is not executable"),
@@ -74,6 +78,13 @@ pub(super) fn report(error: &Error) -> Report {
             .cause(source.to_string())
             .hint(KINDS),
     }
+}
+
+/// What it needs may be what it is not allowed.
+fn in_a_sandbox(report: Report) -> Report {
+    let hint = report.advice().unwrap_or_default().to_owned();
+    let more = "if the module needs files or a network that it may not have here, try --no-sandbox";
+    report.hint(format!("{hint}; {more}"))
 }
 
 /// The path is in the first line already.
@@ -135,6 +146,7 @@ pub(super) fn of_failure(failure: &Failure) -> Report {
         Failure::Resources { reason } => Report::new(Class::Local, failure)
             .cause(reason)
             .hint("end other programs, or raise the limits (ulimit)"),
+        Failure::Swappable { reason } => Report::swappable(failure, reason.clone()),
         Failure::TooMuch => Report::new(Class::Local, failure)
             .hint("name fewer objects: add object, id or token to the URI"),
         Failure::Protocol => Report::new(Class::Local, failure)

@@ -100,6 +100,13 @@ impl Etiquette {
         self.configured.is_some()
     }
 
+    /// Whether a program may have to be started, for the PIN or to reach the person.
+    #[must_use]
+    pub fn may_start_a_program(&self) -> bool {
+        self.configured.as_ref().is_some_and(Source::is_a_program)
+            || person::is_reached_by_a_program(self.rules.no_prompt)
+    }
+
     /// Who can be asked, and told what is waited for.
     #[must_use]
     pub fn person(&self) -> Box<dyn Prompt> {

@@ -39,6 +39,14 @@ pub fn reach(no_prompt: bool, hidden: &[String]) -> Box<dyn Prompt> {
     }
 }
 
+/// Whether that way leads through a program, which has to be started.
+#[must_use]
+pub fn is_reached_by_a_program(no_prompt: bool) -> bool {
+    let around = Surroundings::read(|name| std::env::var_os(name));
+    let asks = !no_prompt && around.chosen().is_some();
+    asks || (around.notifications && Terminal::open().is_none())
+}
+
 fn terminal_or(desktop: impl FnOnce() -> Desktop) -> Box<dyn Prompt> {
     match Terminal::open() {
         Some(terminal) => Box::new(terminal),

@@ -22,9 +22,11 @@ use crate::secret::{Secret, SecretBytes};
 
 mod echo;
 mod locate;
+mod starter;
 
 pub use echo::Echo;
 pub use locate::locate;
+pub use starter::stand_by;
 
 /// How long a program may take to end once it is told to.
 const GRACE: Duration = Duration::from_millis(500);
@@ -114,7 +116,7 @@ impl Program {
         if as_a_group {
             command.process_group(0);
         }
-        let mut child = command.spawn().map_err(said)?;
+        let mut child = starter::spawn(command).map_err(said)?;
         let stdin = child.stdin.take();
         #[expect(clippy::expect_used, reason = "we ask for the pipe ourselves")]
         let stdout = child.stdout.take().expect("stdout was piped by `command`");

@@ -74,6 +74,12 @@ impl Source {
         self.place.may_take_long()
     }
 
+    /// Whether a program has to be started for it.
+    #[must_use]
+    pub fn is_a_program(&self) -> bool {
+        matches!(self.place, PinSource::Command(_))
+    }
+
     /// The variable that holds the PIN: no program that is started need see it.
     #[must_use]
     pub fn variable(&self) -> Option<&str> {
@@ -123,6 +129,19 @@ impl Source {
         };
         // Descriptors, credentials and files end with a line break as editors and `echo` write it.
         Ok((pin_in(bytes)?, file))
+    }
+}
+
+/// The file that has to be read for it, if it is one.
+#[must_use]
+pub fn pin_file(place: &PinSource) -> Option<PathBuf> {
+    match place {
+        PinSource::Credential(name) => credential(name).ok(),
+        PinSource::File(path) => Some(path.0.clone()),
+        PinSource::Command(_)
+        | PinSource::Descriptor(_)
+        | PinSource::Environment(_)
+        | PinSource::Value => None,
     }
 }
 

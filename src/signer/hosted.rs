@@ -20,6 +20,7 @@ use crate::wire::{
 };
 
 pub mod foresight;
+mod holder;
 pub mod list;
 pub mod piv;
 mod process;
@@ -306,11 +307,10 @@ fn is_in_use(error: &Error) -> bool {
 }
 
 fn is_absence(error: &Error) -> bool {
-    match error {
-        Error::Device(Failure::NoToken { .. } | Failure::Removed { .. }) => true,
-        Error::Device(Failure::NoCard { trouble, .. }) => {
-            matches!(trouble, NoCard::Absent | NoCard::NoReader)
-        }
+    let (Error::Device(failure) | Error::Sandboxed(failure)) = error else { return false };
+    match failure {
+        Failure::NoToken { .. } | Failure::Removed { .. } => true,
+        Failure::NoCard { trouble, .. } => matches!(trouble, NoCard::Absent | NoCard::NoReader),
         _ => false,
     }
 }

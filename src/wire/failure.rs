@@ -5,6 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// What is wrong where secrets cannot be kept in memory: in a host as in the main program.
+pub const SWAPPABLE: &str =
+    "memory for secrets cannot be locked, and they could be swapped to disk";
+
 /// A request that failed.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
@@ -47,7 +51,7 @@ pub enum Failure {
     CardInUse {
         /// The card, by the name of its reader where no more is known.
         card: String,
-        /// Who it probably is: `scdaemon (process 4242)`.
+        /// Who it probably is: `scdaemon (process 4242)`; the main program finds that out.
         by: Vec<String>,
     },
     /// Another program takes the PIN's effect away again and again, or uses up tries.
@@ -254,6 +258,12 @@ pub enum Failure {
         tcti: String,
         /// The file that remembers the key.
         record: String,
+    },
+    /// Memory for secrets cannot be locked, and has to be.
+    #[error("{SWAPPABLE}")]
+    Swappable {
+        /// What the system said.
+        reason: String,
     },
     /// An answer that is longer than a frame.
     #[error("the token holds more than can be read at once")]

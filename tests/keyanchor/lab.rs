@@ -68,6 +68,8 @@ impl Lab {
         // Most tests are about what happens when the cache has nothing.
         command.env("KEYANCHOR_CACHE", "off");
         command.env("KEYANCHOR_PKCS11_LIB", SoftHsm::module());
+        // Where faults keep their script and write down what was called.
+        command.env("KEYANCHOR_SANDBOX", self.safe.path());
         command.envs(self.hsm.command_env());
         command
     }

@@ -137,7 +137,7 @@ fn told(kind: &'static str, report: &Report) -> Problem {
 fn kind(error: &signer::Error) -> &'static str {
     match error {
         signer::Error::Crashed { .. } | signer::Error::Killed { .. } => "crashed",
-        signer::Error::Device(failure) => kind_of(failure),
+        signer::Error::Device(failure) | signer::Error::Sandboxed(failure) => kind_of(failure),
         signer::Error::Hung { .. } => "hung",
         signer::Error::Module { .. } => "unsafe",
         signer::Error::NoSuchModule { .. } => "missing",

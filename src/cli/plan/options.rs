@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args};
 
+use crate::cli::hosts::HostOptions;
 use crate::cli::log;
 use crate::cli::pin::PinOptions;
 
@@ -66,6 +67,8 @@ pub struct Options {
     pub(super) pkcs11_init_args: Option<String>,
     #[command(flatten)]
     pub(super) pin: PinOptions,
+    #[command(flatten)]
+    pub(super) hosts: HostOptions,
     /// Wait so long for a token, or for a run that gets the same
     #[arg(long, value_name = "TIME")]
     pub(super) wait: Option<String>,

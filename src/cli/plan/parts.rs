@@ -31,6 +31,7 @@ pub(in crate::cli) struct Parts {
 
 impl Parts {
     pub(in crate::cli) fn of(options: &Options) -> Result<Self, Error> {
+        options.hosts.check_memory()?;
         let deadline = deadline(options)?;
         let arns = [&options.trust_anchor_arn, &options.profile_arn, &options.role_arn];
         if arns.iter().all(|arn| arn.is_some()) {

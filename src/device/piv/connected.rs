@@ -9,7 +9,6 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::deadline::{Deadline, jitter};
 use crate::device::piv::card::Card;
 use crate::device::piv::find::{self, Found};
-use crate::device::piv::holder;
 use crate::device::piv::identity::Identity;
 use crate::device::piv::link::{Fate, Link, Patience};
 use crate::device::piv::trouble::{self, Trouble, What};
@@ -130,7 +129,6 @@ impl Connected {
 /// Another program does not end its transaction, and PC/SC has no way to give up waiting for it: this
 /// is the answer, and the end of the process.
 fn give_up(card: &str, outbox: &Outbox) {
-    let by = holder::likely();
-    outbox.send(&Reply::Failed(Failure::CardInUse { card: card.to_owned(), by }));
+    outbox.send(&Reply::Failed(Failure::CardInUse { card: card.to_owned(), by: Vec::new() }));
     let _ = kill_process(getpid(), Signal::KILL);
 }

@@ -11,8 +11,8 @@ use crate::deadline::Deadline;
 use crate::device::piv::card::Card;
 use crate::device::piv::identity::Identity;
 use crate::device::piv::link::{Link, Patience, Reader};
+use crate::device::piv::trouble;
 use crate::device::piv::trouble::{Trouble, What};
-use crate::device::piv::{holder, trouble};
 use crate::key::piv::CardFilter;
 use crate::wire::Failure;
 use crate::wire::failure::NoCard;
@@ -161,7 +161,7 @@ fn absent(wanted: &CardFilter, trouble: NoCard, present: Vec<String>) -> Failure
 }
 
 pub(super) fn in_use(reader: &Reader) -> Failure {
-    Failure::CardInUse { card: reader.title(), by: holder::likely() }
+    Failure::CardInUse { card: reader.title(), by: Vec::new() }
 }
 
 /// None may be picked silently.

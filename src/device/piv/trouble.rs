@@ -3,7 +3,6 @@
 use pcsc::Error as Pcsc;
 
 use crate::device::piv::apdu::Status;
-use crate::device::piv::holder;
 use crate::wire::Failure;
 use crate::wire::failure::NoCard;
 
@@ -117,7 +116,7 @@ impl Trouble {
                 subject,
                 meaning: "its answer is not well-formed".to_owned(),
             },
-            What::Blocked => Failure::CardInUse { card: subject, by: holder::likely() },
+            What::Blocked => Failure::CardInUse { card: subject, by: Vec::new() },
             What::Exchanged => {
                 Failure::Removed { subject, cause: "another card is in its place".to_owned() }
             }

@@ -9,7 +9,7 @@ use crate::key::PublicKey;
 use crate::key::piv::PivRef;
 use crate::signer::hosted::process::{self, Host, Standby};
 use crate::signer::hosted::program::Program;
-use crate::signer::hosted::{Error, Settings, patiently, pin_rules, until_inserted};
+use crate::signer::hosted::{Error, Settings, holder, patiently, pin_rules, until_inserted};
 use crate::wire::failure::NoCard;
 use crate::wire::piv::{Cards, Listed};
 use crate::wire::{Address, Bytes, Failure, Named, PinRules, Reply, Request, Select, Selected};
@@ -78,7 +78,11 @@ fn ask(time: Duration, settings: &Settings) -> Result<Listed, Error> {
     let device = Address::Piv(Cards::All);
     let mut host = Host::open(standby, device, &settings, time, PinRules::default(), None, None)?;
     match host.ask(&Request::List(None))? {
-        Reply::ListedPiv(listed) => Ok(listed),
+        Reply::ListedPiv(mut listed) => {
+            let failures = listed.cards.iter_mut().filter_map(|card| card.slots.as_mut().err());
+            failures.for_each(holder::find);
+            Ok(listed)
+        }
         _ => Err(process::out_of_order()),
     }
 }

@@ -12,11 +12,14 @@ use rustix::process::Signal;
 use tracing::debug;
 
 use crate::deadline::Deadline;
+use crate::sandbox::Sandbox;
 use crate::secret::Secret;
 use crate::signer::hosted::program::Program;
-use crate::signer::hosted::{Error, Settings};
+use crate::signer::hosted::{Error, Settings, holder};
 use crate::wire::frame;
-use crate::wire::{Address, Awaited, FilePath, Notice, Open, PinRules, Reply, Request, VERSION};
+use crate::wire::{
+    Address, Awaited, Failure, FilePath, Notice, Open, PinRules, Reply, Request, VERSION,
+};
 
 mod replies;
 
@@ -55,6 +58,8 @@ pub(super) struct Host {
     login: bool,
     /// Whether the module is known to be open.
     opened: bool,
+    /// Whether it is in a sandbox that limits anything.
+    sandboxed: bool,
     /// Whether a person was asked for something.
     pub(super) asked_a_person: bool,
 }
@@ -147,12 +152,17 @@ impl Host {
             deadline: settings.deadline.clone(),
             login: settings.login,
             opened: false,
+            sandboxed: false,
             asked_a_person: false,
         };
         let patience = call.min(settings.deadline.left()).mul_f32(PATIENCE);
         let patience = u64::try_from(patience.as_millis()).unwrap_or(0);
+        let also = settings.sandbox.clone();
+        let sandbox = also.map(|folders| folders.into_iter().map(FilePath).collect());
+        let strict_memory = settings.strict_memory;
+        let open = Open { device, patience, pin, parent_pin, sandbox, strict_memory };
         host.write(|stdin| {
-            frame::write(stdin, &Request::Open(Open { device, patience, pin, parent_pin }))?;
+            frame::write(stdin, &Request::Open(open))?;
             value.map_or(Ok(()), |value| frame::write_secret(stdin, value))
         })?;
         Ok(host)
@@ -218,11 +228,19 @@ impl Host {
                 // What is announced after the end must not put it off.
                 Ok(Reply::Notice(_)) if time.is_zero() => return Err(self.late(waiting)),
                 Ok(Reply::Notice(notice)) => self.heed(notice, &mut waiting),
-                Ok(Reply::Failed(failure)) => return Err(failure.into()),
+                Ok(Reply::Failed(failure)) => return Err(self.failed(failure)),
                 Ok(reply) => return Ok(reply),
                 Err(Silence::Late) => return Err(self.late(waiting)),
                 Err(Silence::Closed) => return Err(self.lost(waiting)),
             }
+        }
+    }
+
+    fn failed(&self, mut failure: Failure) -> Error {
+        holder::find(&mut failure);
+        match self.sandboxed && may_be_the_sandbox(&failure) {
+            true => Error::Sandboxed(failure),
+            false => Error::Device(failure),
         }
     }
 
@@ -231,6 +249,11 @@ impl Host {
             Notice::Calling(function) => {
                 debug!("{}: {function}", self.device);
                 self.function = function;
+            }
+            Notice::Sandboxed(sandbox) => {
+                let Sandbox { files, calls } = sandbox;
+                debug!("{}: sandbox: files {files}, system calls {calls}", self.device);
+                self.sandboxed = sandbox.holds();
             }
             Notice::Waiting(awaited) => {
                 self.asked_a_person = true;
@@ -279,7 +302,7 @@ impl Host {
         if status.and_then(|status| status.signal()) == Some(Signal::KILL.as_raw()) {
             return Error::Killed { device, function };
         }
-        Error::Crashed { device, how, function }
+        Error::Crashed { device, how, function, sandboxed: self.sandboxed }
     }
 
     /// Somebody ended the host while a person was asked: no module is to blame. A shell keeps the
@@ -337,6 +360,20 @@ fn fits(version: &str) -> Result<(), Error> {
 /// A host that speaks out of order is of another build, or not one of ours.
 pub(super) fn out_of_order() -> Error {
     Error::Unfit { reason: "it answers out of order".to_owned() }
+}
+
+/// Whether it fails so where a module is refused a file or a connection: most say no more.
+fn may_be_the_sandbox(failure: &Failure) -> bool {
+    const VAGUE: [&str; 3] = ["CKR_DEVICE_ERROR", "CKR_FUNCTION_FAILED", "CKR_GENERAL_ERROR"];
+    match failure {
+        Failure::Call { function, code, .. } => {
+            let initialized = function != "C_Initialize" || code == "CKR_ARGUMENTS_BAD";
+            !initialized || VAGUE.contains(&code.as_str())
+        }
+        Failure::Module { .. } => true,
+        Failure::NoToken { present, .. } => present.is_empty(),
+        _ => false,
+    }
 }
 
 fn how(status: ExitStatus) -> String {

@@ -72,10 +72,13 @@ enum Found {
 }
 
 fn found(error: &Error) -> Found {
-    match error {
-        Error::Device(Failure::Ambiguous { .. }) => Found::SeveralKeys,
-        Error::Device(Failure::NoObject { .. }) => Found::Token,
-        Error::Device(Failure::NoToken { .. }) => Found::Nothing,
+    let (Error::Device(failure) | Error::Sandboxed(failure)) = error else {
+        return Found::Unknown;
+    };
+    match failure {
+        Failure::Ambiguous { .. } => Found::SeveralKeys,
+        Failure::NoObject { .. } => Found::Token,
+        Failure::NoToken { .. } => Found::Nothing,
         _ => Found::Unknown,
     }
 }
@@ -92,7 +95,9 @@ fn most_telling(mut failed: Vec<Error>) -> Error {
     let mut all = Vec::new();
     let mut asked_for = String::new();
     for error in failed {
-        if let Error::Device(Failure::NoToken { wanted, present }) = error {
+        if let Error::Device(failure) | Error::Sandboxed(failure) = error
+            && let Failure::NoToken { wanted, present } = failure
+        {
             all.extend(present);
             asked_for = wanted;
         }
