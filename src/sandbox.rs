@@ -42,3 +42,67 @@ impl Sandbox {
         self.files || self.calls
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io;
+    use std::net::{TcpListener, UdpSocket};
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
+    use std::thread;
+
+    use super::*;
+
+    /// What a thread of its own says that is in there.
+    fn inside<T: Send>(allowance: Allowance, say: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let there = scope.spawn(move || {
+                assert!(Sandbox::enter(&allowance).holds(), "this kernel has neither");
+                say()
+            });
+            there.join().expect("it says")
+        })
+    }
+
+    fn refused<T>(answer: io::Result<T>) -> bool {
+        answer.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    fn write(path: &Path) -> io::Result<File> {
+        File::options().create(true).append(true).open(path)
+    }
+
+    #[test]
+    fn only_what_is_named_can_be_opened() {
+        let [read, both, neither] = [(); 3].map(|()| tempfile::tempdir().expect("folder"));
+        let file = |folder: &tempfile::TempDir| folder.path().join("file");
+        for folder in [&read, &both, &neither] {
+            write(&file(folder)).expect("file");
+        }
+        let allowance = Allowance {
+            read: vec![read.path().into(), "/no/such/folder".into()],
+            write: vec![both.path().into()],
+            internet: false,
+        };
+        inside(allowance, || {
+            assert!(File::open(file(&read)).is_ok() && refused(write(&file(&read))));
+            assert!(write(&file(&both)).is_ok() && write(&both.path().join("new")).is_ok());
+            assert!(refused(File::open(file(&neither))) && refused(write(&file(&neither))));
+            assert!(File::open("/etc/passwd").is_ok() && refused(write(Path::new("/etc/passwd"))));
+            assert!(write(Path::new("/dev/null")).is_ok());
+        });
+        assert!(File::open(file(&neither)).is_ok(), "other threads are outside");
+    }
+
+    #[test]
+    fn sockets_are_those_of_this_computer_unless_others_are_allowed() {
+        inside(Allowance::default(), || {
+            assert!(refused(TcpListener::bind("127.0.0.1:0")));
+            assert!(refused(UdpSocket::bind("[::1]:0")));
+            assert!(UnixStream::pair().is_ok() && UnixStream::connect("/no/such").is_err());
+        });
+        let internet = Allowance { internet: true, ..Allowance::default() };
+        inside(internet, || assert!(TcpListener::bind("127.0.0.1:0").is_ok()));
+    }
+}

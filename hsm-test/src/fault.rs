@@ -67,6 +67,17 @@ impl Fault {
         log.lines().filter(|line| *line == function).count()
     }
 
+    /// The number of the error that the system had for an attempt of the script, or 0.
+    ///
+    /// # Panics
+    /// When it was not made.
+    pub fn outcome(&self, attempt: &str) -> i32 {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let mut lines = log.lines().filter_map(|line| line.rsplit_once(": "));
+        let (_, number) = lines.find(|(made, _)| *made == attempt).expect("it was attempted");
+        number.parse().expect("the number of an error")
+    }
+
     fn script(&self) -> PathBuf {
         self.directory.join("p11-fault.script")
     }

@@ -43,7 +43,7 @@ where at least one module or file could be read.
 
 Environment: KEYANCHOR_PKCS11_LIB (module), KEYANCHOR_PIN_FILE (PIN, for --login),
 KEYANCHOR_PINENTRY, SSH_ASKPASS, KEYANCHOR_RUNTIME_DIR (locks, refused PINs),
-P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, KEYANCHOR_TCTI, TPM_DEVICE,
+KEYANCHOR_SANDBOX, P11_KIT_NO_USER_CONFIG, XDG_CONFIG_HOME, KEYANCHOR_TCTI, TPM_DEVICE,
 PCSCLITE_CSOCK_NAME, NO_COLOR.";
 
 /// Show tokens, cards, a TPM, keys and certificates, and the URI of each key

@@ -20,6 +20,7 @@ mod files;
 mod floors;
 mod foreign;
 mod golden;
+mod hardening;
 mod hosts;
 mod hygiene;
 mod journeys;

@@ -192,6 +192,13 @@ pub(crate) fn told_nothing(folder: &Path, output: &Output, call: &str, pin: &Mar
         [("keyanchor".into(), "write".into())],
         "it sees writes"
     );
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for member in ["SecretAccessKey", "SessionToken"] {
+        let secret = Marker::new(document[member].as_str().expect("text"));
+        let calls = calls_with(folder, &secret);
+        assert_eq!(calls, [("keyanchor".into(), "write".into())], "{member} goes to stdout alone");
+        assert_eq!(secret.found_in(&output.stderr), [""; 0]);
+    }
     let calls = calls_with(folder, pin);
     assert_eq!(calls.is_empty(), by.is_empty(), "what is handed to us is seen");
     let others = |(name, call): &(String, String)| {

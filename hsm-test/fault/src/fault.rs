@@ -55,6 +55,10 @@ pub(crate) fn run(
             forward();
             *returned
         }
+        Some(Action::Attempt(attempt)) => {
+            attempt.make();
+            forward()
+        }
         // SAFETY: it takes any number, and does not return.
         Some(Action::Exit(status)) => unsafe { _exit(*status) },
         Some(Action::Lie(untrue)) => lie(untrue, forward),

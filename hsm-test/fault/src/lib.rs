@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_FUNCTION_LIST_PTR, CK_FUNCTION_LIST_PTR_PTR, CK_RV};
 
+mod attempt;
 mod fault;
 mod lies;
 mod log;

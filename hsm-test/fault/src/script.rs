@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CK_FLAGS, CK_MECHANISM_TYPE, CK_RV, CK_ULONG};
 
+use crate::attempt::Attempt;
 use crate::{UNLOAD, place, table, wrong};
 
 /// The lines of a script.
@@ -28,6 +29,8 @@ pub(crate) enum Action {
     Abort,
     /// `answer 0x100`: it is passed on, and this is returned.
     Answer(CK_RV),
+    /// `connect`, `read PATH` and others, before it is passed on.
+    Attempt(Attempt),
     /// `exit 3`
     Exit(i32),
     /// One of those below.
@@ -132,6 +135,10 @@ fn which(calls: &str) -> Result<(usize, usize), String> {
 fn what(action: &[&str]) -> Result<Action, String> {
     Ok(match *action {
         ["abort"] => Action::Abort,
+        ["call", call] => Action::Attempt(Attempt::Call(number(call)?)),
+        ["connect"] => Action::Attempt(Attempt::Connect),
+        ["read", path] => Action::Attempt(Attempt::Read(path.into())),
+        ["write", path] => Action::Attempt(Attempt::Write(path.into())),
         ["absent"] => Action::Absent,
         ["answer", code] => Action::Answer(number(code)?),
         ["close"] => Action::Lose(Loss::Session),

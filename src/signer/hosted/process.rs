@@ -365,12 +365,15 @@ pub(super) fn out_of_order() -> Error {
 /// Whether it fails so where a module is refused a file or a connection: most say no more.
 fn may_be_the_sandbox(failure: &Failure) -> bool {
     const VAGUE: [&str; 3] = ["CKR_DEVICE_ERROR", "CKR_FUNCTION_FAILED", "CKR_GENERAL_ERROR"];
+    /// What a module says at its start for another reason.
+    const CLEAR: [&str; 2] = ["CKR_ARGUMENTS_BAD", "CKR_HOST_MEMORY"];
     match failure {
         Failure::Call { function, code, .. } => {
-            let initialized = function != "C_Initialize" || code == "CKR_ARGUMENTS_BAD";
-            !initialized || VAGUE.contains(&code.as_str())
+            let starts = function == "C_Initialize" && !CLEAR.contains(&code.as_str());
+            starts || VAGUE.contains(&code.as_str())
         }
-        Failure::Module { .. } => true,
+        // As the loader has it, of the module or of a library that it needs.
+        Failure::Module { reason, .. } => reason.contains("cannot open"),
         Failure::NoToken { present, .. } => present.is_empty(),
         _ => false,
     }

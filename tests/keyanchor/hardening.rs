@@ -1,0 +1,6 @@
+//! What processes keep from others, and what device hosts may not do: seen by what a module can do
+//! in one, and by what the kernel says of it.
+
+mod memory;
+mod processes;
+mod sandbox;
