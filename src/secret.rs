@@ -36,6 +36,7 @@ impl Secret {
 
     /// The text itself; every caller of this is a place to review.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "there is no way to make one of anything else")]
     pub fn expose(&self) -> &str {
         str::from_utf8(&self.0).expect("it was UTF-8 when it was made")
     }
@@ -51,6 +52,7 @@ pub struct SecretBytes {
     capacity: usize,
 }
 
+#[expect(clippy::indexing_slicing, reason = "length, capacity, pages: none is more than the next")]
 impl SecretBytes {
     /// None so far, with room for so many.
     #[must_use]
@@ -104,6 +106,13 @@ impl SecretBytes {
     }
 }
 
+/// What was never used need not be wiped, nor be there at all.
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        self.truncate(0);
+    }
+}
+
 /// A copy.
 impl From<&[u8]> for SecretBytes {
     fn from(bytes: &[u8]) -> Self {
@@ -117,6 +126,7 @@ impl From<&[u8]> for SecretBytes {
 impl Deref for SecretBytes {
     type Target = [u8];
 
+    #[expect(clippy::indexing_slicing, reason = "the length is within the pages")]
     fn deref(&self) -> &[u8] {
         &self.pages.as_ref().map(Pages::bytes).unwrap_or_default()[..self.length]
     }

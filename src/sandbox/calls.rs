@@ -7,15 +7,14 @@ use nix::libc;
 use seccompiler::SeccompCmpArgLen::Dword;
 use seccompiler::SeccompCmpOp::{Eq, Ne};
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule,
-    apply_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, apply_filter,
 };
 
 /// Those that are refused whatever their arguments are.
-const REFUSED: [libc::c_long; 36] = [
+const REFUSED: [libc::c_long; 29] = [
     libc::SYS_add_key,
     libc::SYS_bpf,
-    libc::SYS_chroot,
     libc::SYS_delete_module,
     libc::SYS_finit_module,
     libc::SYS_fsconfig,
@@ -23,10 +22,7 @@ const REFUSED: [libc::c_long; 36] = [
     libc::SYS_fsopen,
     libc::SYS_fspick,
     libc::SYS_init_module,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
     libc::SYS_io_uring_setup,
-    libc::SYS_kcmp,
     libc::SYS_kexec_file_load,
     libc::SYS_kexec_load,
     libc::SYS_keyctl,
@@ -41,11 +37,8 @@ const REFUSED: [libc::c_long; 36] = [
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
     libc::SYS_ptrace,
-    libc::SYS_reboot,
     libc::SYS_request_key,
     libc::SYS_setns,
-    libc::SYS_swapoff,
-    libc::SYS_swapon,
     libc::SYS_umount2,
     libc::SYS_unshare,
     libc::SYS_userfaultfd,
@@ -89,10 +82,6 @@ fn sockets(internet: bool) -> Result<SeccompRule, BackendError> {
 }
 
 /// A condition about an argument, of which the kernel looks at the lower half.
-fn is(
-    argument: u8,
-    how: seccompiler::SeccompCmpOp,
-    value: u64,
-) -> Result<SeccompCondition, BackendError> {
+fn is(argument: u8, how: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, Dword, how, value)
 }

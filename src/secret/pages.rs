@@ -1,7 +1,7 @@
 //! Whole pages of memory, beside which nothing else lies: locked against swapping, left out of core
-//! files, empty in a forked process, and wiped before they are given back. One of the two places
-//! with `unsafe`: the system's calls for memory take addresses. Where it refuses to lock a page the
-//! secret lives there all the same; [`can_be_locked`] says so beforehand.
+//! files, and empty in a forked process. One of the two places with `unsafe`: the system's calls for
+//! memory take addresses. Where it refuses to lock a page the secret lives there all the same;
+//! [`can_be_locked`] says so beforehand.
 
 #![allow(unsafe_code, reason = "mmap, mlock and madvise take addresses")]
 
@@ -14,7 +14,6 @@ use rustix::mm::{
     Advice, MapFlags, MlockFlags, ProtFlags, madvise, mlock_with, mmap_anonymous, munmap,
 };
 use rustix::param::page_size;
-use zeroize::Zeroize;
 
 /// What a run needs at most, in bytes: a PIN on its way takes a page a step.
 const NEEDED: usize = 64 * 1024;
@@ -43,6 +42,7 @@ impl Pages {
     ///
     /// # Panics
     /// When the system has no memory left.
+    #[expect(clippy::expect_used, reason = "without memory a vector would end the process too")]
     pub(super) fn of(bytes: usize) -> Self {
         let length = bytes.max(1).next_multiple_of(page_size());
         let (access, kind) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
@@ -81,7 +81,6 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        self.bytes_mut().zeroize();
         // SAFETY: the range is our own mapping, and nobody has a borrow of it any more.
         let _ = unsafe { munmap(self.address(), self.length) };
     }

@@ -93,7 +93,7 @@ fn nss(init_args: &str) -> Option<PathBuf> {
     let (_, value) = init_args.split_once("configdir=")?;
     let quote = value.chars().next().filter(|first| "'\"".contains(*first));
     let value = match quote {
-        Some(quote) => value[1..].split(quote).next()?,
+        Some(quote) => value.strip_prefix(quote)?.split(quote).next()?,
         None => value.split_whitespace().next()?,
     };
     let kinds = ["sql:", "dbm:", "extern:", "rdb:"];

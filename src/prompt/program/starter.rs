@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 
 /// One a process, as the sandbox is.
 static STARTER: OnceLock<Sender<Order>> = OnceLock::new();
@@ -45,7 +45,7 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
 
 impl Order {
     fn obey(mut self) {
-        let own = self.held.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK);
+        let own = self.held.thread_swap_mask(SigmaskHow::SIG_SETMASK);
         let child = self.command.spawn();
         // It was valid before.
         let _ = own.and_then(|own| own.thread_set_mask());
