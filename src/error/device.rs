@@ -82,7 +82,8 @@ pub(super) fn report(error: &Error) -> Report {
 
 /// What it needs may be what it is not allowed.
 fn in_a_sandbox(report: Report) -> Report {
-    let hint = report.advice().unwrap_or_default().to_owned();
+    // Of two next steps the nearer one.
+    let hint = report.advice().unwrap_or_default().trim_end_matches(TRY_EACH_STEP).to_owned();
     let more = "if the module needs files or a network that it may not have here, try --no-sandbox";
     report.hint(format!("{hint}; {more}"))
 }
