@@ -28,24 +28,34 @@ limits=(
     -malloc_limit_mb=16    # for one allocation
 )
 
-stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }
-
-failed=0
-printf '%-14s %12s %8s %8s %9s\n' target executions new 'peak MB' result
-for target in "$@"; do
-    log=$out/logs/$target.log
+# One target: its row, and with a failure what is to be seen and done.
+fuzz() {
+    local target=$1 log=$out/logs/$1.log result=good remarks=''
     mkdir -p "$out"/{logs,failed,corpus/"$target"}
-    result=good
     "$bin/$target" "$out/corpus/$target" "$here/seeds/$target" "${limits[@]}" \
         -artifact_prefix="$out/failed/$target-" -print_final_stats=1 >"$log" 2>&1 || result=FAILED
-    printf '%-14s %12s %8s %8s %9s\n' "$target" \
-        "$(stat number_of_executed_units)" "$(stat new_units_added)" "$(stat peak_rss_mb)" $result
-    if [ $result = FAILED ]; then
-        failed=1
-        input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-        grep -aE -A2 'panicked at|^==[0-9]+== ?ERROR|^SUMMARY' "$log" | sed 's/^/    /' || tail -n 5 "$log"
-        echo "    once more: ASAN_OPTIONS=$ASAN_OPTIONS $bin/$target ${input:-(no input was written)}"
-        echo "    mended, it becomes a seed: $here/seeds/$target/ is read by the tests as well"
-    fi
+    [ $result = good ] || remarks=$'\n'$(explain)
+    printf '%-14s %12s %8s %8s %9s%s\n' "$target" \
+        "$(stat number_of_executed_units)" "$(stat new_units_added)" "$(stat peak_rss_mb)" $result "$remarks"
+    [ $result = good ]
+}
+
+stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }
+
+explain() {
+    local input
+    input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+    grep -aE -A2 'panicked at|^==[0-9]+== ?ERROR|^SUMMARY' "$log" | sed 's/^/    /' || tail -n 5 "$log"
+    echo "    once more: ASAN_OPTIONS=$ASAN_OPTIONS $bin/$target ${input:-(no input was written)}"
+    echo "    mended, it becomes a seed: $here/seeds/$target/ is read by the tests as well"
+}
+
+# As many at a time as there are processors: each keeps one of them busy.
+printf '%-14s %12s %8s %8s %9s\n' target executions new 'peak MB' result
+failed=0 running=0
+for target in "$@"; do
+    if [ $running -lt "$(nproc)" ]; then running=$((running + 1)); else wait -n || failed=1; fi
+    fuzz "$target" &
 done
+for ((; running > 0; running--)); do wait -n || failed=1; done
 exit $failed
