@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults soak stress interop fuzz bench lint sizes build packages rust python clean
+.PHONY: help demo test faults soak stress interop fuzz bench lint sizes build programs packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
@@ -52,7 +52,7 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)
 	cargo deny --locked --offline --log-level error check bans licenses sources
 
-sizes: build ## what the programs weigh, and what they are linked with
+sizes: programs ## what the programs weigh, and what they are linked with
 	@for program in keyanchor keyanchor-pkcs11 keyanchor-tpm keyanchor-piv; do \
 		printf '%-18s %9d bytes\n' $$program $$(stat -c %s $(RELEASE)/$$program); \
 		readelf -d $(RELEASE)/$$program | sed -n 's/.*NEEDED.*\[\(.*\)\]/    needs \1/p'; \
@@ -63,9 +63,11 @@ sizes: build ## what the programs weigh, and what they are linked with
 	@test $$(stat -c %s $(RELEASE)/keyanchor) -le 7000000 || { echo 'keyanchor is over its budget of 7 MB'; exit 1; }
 	@! readelf -d $(RELEASE)/keyanchor | grep NEEDED | grep -vqE '\[(libc|libm|libgcc_s|ld-linux[^]]*)\.so' || { echo 'keyanchor needs a library that it must not need'; exit 1; }
 
-build: packages ## the programs, in target/release
-	cargo build --release --locked -p keyanchor
+build: programs ## the programs and the lab's, in target/release
 	cargo build --release --locked -p hsm-test
+
+programs: packages
+	cargo build --release --locked -p keyanchor
 
 packages: rust
 	softhsm/packages.sh
