@@ -19,7 +19,7 @@ demo: packages build python ## credentials from a key that cannot leave its toke
 
 test: packages python ## every test
 	LAB=require cargo test --workspace --locked
-	cargo test --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET)/card --locked
+	cargo test --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET) --locked
 
 faults: packages python ## everything that can break, broken: what happens then, and whether it did
 	cargo run --quiet --locked -p hsm-test -- faults
@@ -46,8 +46,8 @@ lint: rust ## formatting, clippy, rustdoc, dependencies
 	for crate in card fault fuzz kryoptic; do cargo fmt --manifest-path hsm-test/$$crate/Cargo.toml --check; done
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	for device in '' pkcs11 tpm piv; do cargo clippy --locked --no-default-features --features "$$device" -- -D warnings; done
-	cargo clippy --manifest-path hsm-test/fault/Cargo.toml --target-dir $(TARGET)/p11-fault --locked -- -D warnings
-	cargo clippy --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET)/card --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path hsm-test/fault/Cargo.toml --target-dir $(TARGET) --locked -- -D warnings
+	cargo clippy --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET) --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --version 2>/dev/null | grep -qF $(CARGO_DENY) || cargo install cargo-deny --locked --version $(CARGO_DENY)
 	cargo deny --locked --offline --log-level error check bans licenses sources

@@ -1,17 +1,16 @@
 //! Real faults on order: a PKCS#11 module that passes everything to a real one, and fails where a script says so.
 //!
-//! The module is the crate in `hsm-test/fault`, where the words of a script are explained; it is built once for
-//! all test processes.
+//! The module is the crate in `hsm-test/fault`, where the words of a script are explained; the first who asks builds it.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
+use crate::cargo::Crate;
 use crate::files::write;
-use crate::{target, tool};
+
+static MODULE: Crate = Crate::new("fault");
 
 /// The module with one script, in a directory of the caller's, who removes it.
 #[derive(Debug)]
@@ -27,12 +26,11 @@ impl Fault {
     /// # Panics
     /// When the crate cannot be built.
     pub fn new(directory: &Path, real: &Path, script: &str) -> Self {
-        static BUILT: OnceLock<PathBuf> = OnceLock::new();
-        let built = BUILT.get_or_init(build);
+        let built = MODULE.product("libp11_fault.so");
         let fault = Self { directory: directory.into(), real: real.into() };
         // A name of its own: a running process may still have the old one loaded.
         let _ = fs::remove_file(fault.module());
-        fs::copy(built, fault.module())
+        fs::copy(&built, fault.module())
             .unwrap_or_else(|error| panic!("{}: {error}", built.display()));
         write(&fault.script(), script);
         let link = fault.module().with_extension("real");
@@ -85,23 +83,4 @@ impl Fault {
     fn log(&self) -> PathBuf {
         self.directory.join("p11-fault.log")
     }
-}
-
-/// Builds the crate into the target directory. Cargo's own variables are those of the crate that is being tested.
-fn build() -> PathBuf {
-    let _alone = target::lock("p11-fault", false);
-    let directory = target::directory().join("p11-fault");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let of_cargo = text.starts_with("CARGO_") && text != "CARGO_HOME";
-        if of_cargo || text.starts_with("RUSTC") || text.starts_with("RUSTFLAGS") {
-            command.env_remove(&name);
-        }
-    }
-    command.args(["build", "--quiet", "--locked", "--manifest-path"]);
-    command.arg(target::workspace().join("hsm-test/fault/Cargo.toml"));
-    tool::run(command.arg("--target-dir").arg(&directory));
-    directory.join("debug/libp11_fault.so")
 }

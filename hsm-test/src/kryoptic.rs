@@ -1,19 +1,20 @@
 //! A kryoptic token per test: an implementation of PKCS#11 that shares no line with SoftHSM, and that counts wrong PINs
 //! and locks, as cards do.
 //!
-//! The module is built from `hsm-test/kryoptic` once for the target directory.
+//! The module is built from `hsm-test/kryoptic` by the first who asks.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::cargo::Crate;
 use crate::files::{create_directory, write};
 use crate::pki::{Leaf, Pki};
 use crate::token::{self, Token};
 use crate::{target, tool};
 
-mod module;
+static MODULE: Crate = Crate::new("kryoptic");
 
 /// One token with its configuration, removed when dropped.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Kryoptic {
     /// # Panics
     /// When it cannot be built.
     pub fn module() -> PathBuf {
-        module::built()
+        MODULE.product("libkryoptic_pkcs11.so")
     }
 
     /// The directory that holds everything.

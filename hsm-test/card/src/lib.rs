@@ -1,5 +1,5 @@
 //! Smart cards of keyanchor's device lab, for the virtual reader of vsmartcard-vpcd: `virtual-yubikey`, and
-//! `plain-piv-card` (feature `plain`), a PIV card that is no YubiKey. A third program, `piv-provision`, is a client.
+//! `plain-piv-card`, a PIV card that is no YubiKey. A third program, `piv-provision`, is a client.
 //!
 //! A card connects to vpcd on 127.0.0.1 as soon and as often as it can, and writes `ready` when it has for the first
 //! time. It obeys the lines of stdin, answers each by `ok`, `ok ANSWER` or `error WHAT` on stdout, and ends with stdin:
@@ -20,7 +20,6 @@ pub mod card;
 pub mod hand;
 pub mod line;
 pub mod log;
-#[cfg(feature = "plain")]
 pub mod plain;
 pub mod program;
 pub mod script;

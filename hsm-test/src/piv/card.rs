@@ -4,7 +4,6 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -15,24 +14,12 @@ use super::readers::{self, Reader};
 use super::state::State;
 use super::wait;
 use super::yubikey::{Management, PlainCard, Touch, YubiKey};
-use crate::cargo::Build;
+use crate::cargo::Crate;
 use crate::files::read;
 use crate::pki::Pki;
 
-/// The virtual YubiKey, and a program that provisions real ones.
-const YUBIKEY: Build = Build {
-    source: "card",
-    name: "card",
-    options: &["--bin", "virtual-yubikey", "--bin", "piv-provision"],
-    products: &["virtual-yubikey", "piv-provision"],
-};
-/// A build of its own: it takes minutes, and few tests need it.
-const PLAIN: Build = Build {
-    source: "card",
-    name: "plain-card",
-    options: &["--bin", "plain-piv-card", "--features", "plain"],
-    products: &["plain-piv-card"],
-};
+/// The virtual YubiKey, the card that is none, and a program that provisions real ones.
+static PROGRAMS: Crate = Crate::new("card");
 
 /// One card, with its keys gone for good when dropped. It is in its slot from the start.
 #[derive(Debug)]
@@ -55,7 +42,7 @@ impl YubiKey {
     /// When the program cannot be built, or there is a card in that slot that was not dropped.
     pub fn insert(&self, pcscd: &Pcscd) -> Card {
         let directory = fresh_directory(pcscd);
-        let mut program = pcscd.card(&built().join("virtual-yubikey"), self.slot);
+        let mut program = pcscd.card(&PROGRAMS.product("virtual-yubikey"), self.slot);
         program.args(self.arguments()).arg("--root").arg(attestation_root(directory.path()));
         let mut card = Card::start(pcscd, self.slot, directory, program);
         (card.serial, card.management) = (self.serial, self.management());
@@ -75,7 +62,7 @@ impl PlainCard {
     /// # Panics
     /// When the program cannot be built, or there is a card in that slot that was not dropped.
     pub fn insert(&self, pcscd: &Pcscd) -> Card {
-        let program = pcscd.card(&PLAIN.directory().join("plain-piv-card"), self.slot);
+        let program = pcscd.card(&PROGRAMS.product("plain-piv-card"), self.slot);
         let card = Card::start(pcscd, self.slot, fresh_directory(pcscd), program);
         card.change_pin(YubiKey::FACTORY_PIN, self.pin);
         card
@@ -231,14 +218,8 @@ impl Card {
 
     /// Where the program is that does what yubico-piv-tool cannot.
     pub(super) fn provisioner() -> PathBuf {
-        built().join("piv-provision")
+        PROGRAMS.product("piv-provision")
     }
-}
-
-/// The same for all cards of this process, whatever changes meanwhile.
-fn built() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| YUBIKEY.directory())
 }
 
 fn fresh_directory(pcscd: &Pcscd) -> TempDir {
