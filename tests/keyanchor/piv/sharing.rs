@@ -68,13 +68,14 @@ fn a_card_that_is_held_for_ever_is_given_up_after_five_seconds_and_the_holder_is
     granted(&mut lab.with_pin(SLOT));
 }
 
+/// Three are named, strangers by the alphabet, and tests beside this one have some.
 #[test]
 fn a_holder_of_another_name_is_named_as_well() {
     let lab = with_key(Template::P256);
-    let holder = Client::holding(&lab.card, "teller");
+    let holder = Client::holding(&lab.card, "a-teller");
     let refused = run(&mut lab.with_pin(SLOT));
     assert!(
-        refused.stderr.contains(&format!("teller (process {})", holder.id())),
+        refused.stderr.contains(&format!("a-teller (process {})", holder.id())),
         "{}",
         refused.stderr
     );
