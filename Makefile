@@ -9,6 +9,7 @@ RELEASE := $(TARGET)/release
 CARGO_DENY := 0.20.2
 CARGO_FUZZ := 0.13.2
 SECONDS_EACH := 60
+THREADS := $(shell echo $$((2 * $$(nproc)))) # most tests wait
 DEVICE := pkcs11
 
 help: ## what can be made
@@ -18,7 +19,7 @@ demo: packages build python ## credentials from a key that cannot leave its toke
 	softhsm/demo.sh $(DEVICE) $(TARGET)/demo-$(DEVICE) $(RELEASE) $(TARGET)/venv
 
 test: packages python ## every test
-	LAB=require cargo test --workspace --locked
+	RUST_TEST_THREADS=$(THREADS) LAB=require cargo test --workspace --locked
 	cargo test --manifest-path hsm-test/card/Cargo.toml --target-dir $(TARGET) --locked
 
 faults: packages python ## everything that can break, broken: what happens then, and whether it did
