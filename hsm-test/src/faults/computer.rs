@@ -105,6 +105,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             "askers::a_program_that_asks_has_no_file_of_ours",
             "computer::a_host_inherits_no_file_of_ours",
+            "hardening::processes::a_program_that_a_host_starts_has_none_of_its_files",
             "terminal::the_guard_has_no_variable_and_does_not_hold_the_hosts_answers_open",
         ],
     ),

@@ -30,7 +30,28 @@ pub(super) const ROWS: &[Row] = &[
         "G24",
         "a device host crashes",
         "it may write no core file",
-        &["hosts::a_killed_front_leaves_no_host_behind"],
+        &[
+            "hardening::processes::no_core_file_is_written_of_any_of_our_processes",
+            "hosts::a_killed_front_leaves_no_host_behind",
+        ],
+    ),
+    row(
+        "G24",
+        "another program of the user attaches to ours",
+        "it is refused",
+        &["hardening::processes::no_process_of_the_same_user_looks_into_ours"],
+    ),
+    row(
+        "F38",
+        "the system lets no memory be locked",
+        "one warning; exit 3 with --strict-memory",
+        &["hardening::memory::"],
+    ),
+    row(
+        "F8",
+        "a module wants the network, or its user's files",
+        "it is refused, and not so with --no-sandbox",
+        &["hardening::sandbox::"],
     ),
     row(
         "G45",
@@ -43,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         "input could end it: an index, an overflow",
         "lints deny it, and a panic is an error as others are",
         &[
-            "floors::unsafe_code_is_in_one_module",
+            "floors::unsafe_code_is_in_two_modules",
             "hygiene::a_number_that_overflows_is_an_error_and_a_panic_is_caught_in_what_is_shipped",
             "hygiene::unsafe_code_is_explained",
             "hygiene::what_could_end_a_process_is_denied_by_lints",
