@@ -33,7 +33,10 @@ pub(super) fn rows(options: &Options, manners: &mut Manners) -> Vec<Row> {
 }
 
 fn killed(victim: Victim, name: &str, options: &Options, manners: &mut Manners) -> Row {
-    let scene = Scene::new(&options.programs);
+    let scene = match victim {
+        Victim::Host => Scene::that_outlives_its_host(&options.programs),
+        Victim::Front | Victim::Holder => Scene::new(&options.programs),
+    };
     let length = length(&scene, manners);
     let (mut hit, mut bad, mut torn) = (0, 0, 0);
     let mut noise = Noise(u64::from(std::process::id()));

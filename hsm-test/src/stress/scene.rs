@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::files;
+use crate::kryoptic::Kryoptic;
 use crate::pki::Leaf;
 use crate::server::{Config, Server};
 use crate::softhsm::SoftHsm;
@@ -15,6 +16,8 @@ use crate::spy::{self, Calls};
 pub(super) struct Scene {
     pub(super) server: Server,
     hsm: SoftHsm,
+    /// A token whose database outlives whoever writes it, in the place of SoftHSM's.
+    kryoptic: Option<Kryoptic>,
     programs: PathBuf,
 }
 
@@ -23,11 +26,30 @@ impl Scene {
         let hsm = SoftHsm::provisioned();
         let server = Server::start(Config::lab(&hsm.pki()));
         let programs = programs.canonicalize();
-        Self { server, hsm, programs: programs.expect("the folder of the programs is there") }
+        let programs = programs.expect("the folder of the programs is there");
+        Self { server, hsm, kryoptic: None, programs }
     }
 
-    /// A run with the key `laptop` of the token.
+    /// With kryoptic: SoftHSM empties a file of its token before it writes it anew with each login, and a token that
+    /// loses its process in between is lost.
+    pub(super) fn that_outlives_its_host(programs: &Path) -> Self {
+        let scene = Self::new(programs);
+        let kryoptic = Some(Kryoptic::provisioned(&scene.hsm.pki()));
+        Self { kryoptic, ..scene }
+    }
+
+    /// A run with a key of the token.
     pub(super) fn token(&self) -> Command {
+        if let Some(kryoptic) = &self.kryoptic {
+            let pin = kryoptic.pin_file().display().to_string();
+            let mut command = self.command();
+            command.args(["--key", &format!("pkcs11:token=kryoptic;object=p256?pin-source={pin}")]);
+            command.arg("--certificate").arg(kryoptic.certificate("p256"));
+            command.arg("--intermediates").arg(self.hsm.pki().intermediate_pem_path());
+            command.env("KEYANCHOR_PKCS11_LIB", Kryoptic::module());
+            command.envs(kryoptic.command_env());
+            return command;
+        }
         let uri = format!("pkcs11:token=lab;object=laptop?pin-source={}", self.pin());
         let mut command = self.command();
         command.args(["--key", &uri]).arg("--certificate").arg(self.hsm.chain("laptop"));
