@@ -16,7 +16,7 @@ pub mod key;
 pub mod moment;
 
 pub use entry::{Entry, Label, State};
-pub use flight::{Flight, Turn};
+pub use flight::{Flight, Told, Turn};
 pub use key::{Hash, Inputs};
 pub use moment::Moment;
 
@@ -100,15 +100,26 @@ impl Cache {
     }
 
     /// Entries of certificates that were rotated away would stay for ever, as would what a killed
-    /// process had not finished. What cannot be removed does no harm.
+    /// process had not finished, and locks of sessions that never came to be. What cannot be removed does
+    /// no harm.
     fn sweep(&self, now: &Moment) {
         for path in self.files("tmp").iter().filter(|path| paths::is_orphaned(path)) {
             let _ = fs::remove_file(path);
         }
         for path in self.files("json") {
-            if read(&path).is_none_or(|entry| entry.ended_before(now, KEPT)) {
+            let useless = match paths::read_private(&path, LONGEST) {
+                Ok(file) => Entry::from_bytes(&file).is_none_or(|it| it.ended_before(now, KEPT)),
+                // It may be good, and readable at another moment.
+                Err(Error::Io { .. }) => false,
+                Err(_) => true,
+            };
+            if useless {
                 let _ = fs::remove_file(&path);
-                flight::remove(&path.with_extension("lock"));
+            }
+        }
+        for lock in self.files("lock") {
+            if !lock.with_extension("json").exists() && is_old(&lock) {
+                flight::remove(&lock);
             }
         }
     }
@@ -116,6 +127,12 @@ impl Cache {
 
 fn read(path: &Path) -> Option<Entry> {
     Entry::from_bytes(&paths::read_private(path, LONGEST).ok()?)
+}
+
+/// Whether nobody has written to it for long.
+fn is_old(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed > KEPT))
 }
 
 fn remove(path: &Path) -> Result<(), Error> {

@@ -56,7 +56,8 @@ impl Deadline {
 
     /// A person is asked for something now: the run may take until they had all their time.
     pub fn a_person_is_asked(&self) {
-        self.tell((self.start + LATEST).saturating_duration_since(Instant::now()), true);
+        let end = self.end().max(self.start + LATEST);
+        self.tell(end.saturating_duration_since(Instant::now()), true);
     }
 
     /// The time left; zero once it has passed.

@@ -1,8 +1,7 @@
 //! Locks across all processes of a user: files in the private directory, held until they are
 //! dropped or their process ends.
 
-use std::fs::{File, Permissions, TryLockError};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -31,14 +30,10 @@ impl Lock {
     #[must_use]
     pub fn take(name: &str, wait: &mut dyn FnMut(Duration) -> bool) -> Option<Self> {
         let unlocked = Some(Self { _file: None });
-        let Ok(Some(folder)) = paths::private_directory() else { return unlocked };
-        let mut options = File::options();
-        let path = folder.join(format!("{name}.lock"));
-        let Ok(file) = options.create(true).append(true).mode(0o600).open(path) else {
+        let Ok(Some(folder)) = paths::shelter() else { return unlocked };
+        let Ok(file) = paths::open_lock(&folder.join(format!("{name}.lock"))) else {
             return unlocked;
         };
-        // Once more, where a umask took our own rights away: the next run must be able to open it.
-        let _ = file.set_permissions(Permissions::from_mode(0o600));
         loop {
             match file.try_lock() {
                 Ok(()) => return Some(Self { _file: Some(file) }),

@@ -225,19 +225,30 @@ pub fn usable_device(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// When it is not ours alone, or one that was named cannot be made.
 pub fn private_directory() -> Result<Option<PathBuf>, Error> {
+    private_place()?.map(checked_private).transpose()
+}
+
+/// The same for what is safe as long as nobody else can change it: locks, and what was refused. It may
+/// be a link, and others may enter it.
+///
+/// # Errors
+/// When it is not ours, others can write to it, or one that was named cannot be made.
+pub fn shelter() -> Result<Option<PathBuf>, Error> {
+    private_place()?.map(checked_shelter).transpose()
+}
+
+/// Where it is, or was made.
+fn private_place() -> Result<Option<PathBuf>, Error> {
     if let Some(named) = std::env::var_os("KEYANCHOR_RUNTIME_DIR").filter(|name| !name.is_empty()) {
         let path = PathBuf::from(named);
         make_private(&path).map_err(|source| io_error(&path, source))?;
-        return checked_private(path).map(Some);
+        return Ok(Some(path));
     }
     let session = PathBuf::from(format!("/run/user/{}", our_uid()));
     let home = std::env::home_dir().filter(|home| is_ours(home)).map(|home| home.join(".cache"));
     let parent = if is_ours(&session) { Some(session) } else { home };
     let Some(path) = parent.map(|parent| parent.join("keyanchor")) else { return Ok(None) };
-    if make_private(&path).is_err() {
-        return Ok(None);
-    }
-    checked_private(path).map(Some)
+    Ok(make_private(&path).is_ok().then_some(path))
 }
 
 /// With the folders above it that are missing. The mode of each is set once more: a umask could have
@@ -250,8 +261,10 @@ fn make_private(path: &Path) -> io::Result<()> {
         make_private(above)?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => fs::set_permissions(path, fs::Permissions::from_mode(0o700)),
+        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(0o700)),
+        // Another run was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -265,6 +278,33 @@ pub fn private_folder(path: PathBuf) -> Result<Option<PathBuf>, Error> {
         return Ok(None);
     }
     checked_private(path).map(Some)
+}
+
+fn checked_shelter(path: PathBuf) -> Result<PathBuf, Error> {
+    let metadata = fs::metadata(&path).map_err(|source| io_error(&path, source))?;
+    if !metadata.is_dir() {
+        return Err(not_safe(&path, "not a folder"));
+    }
+    if metadata.uid() != our_uid() {
+        return Err(not_safe(&path, "belongs to another user"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(not_safe(&path, "others can write to it; its mode must be 0700"));
+    }
+    Ok(path)
+}
+
+/// Opens a lock of ours in a private folder, made where it is missing. It is no link.
+///
+/// # Errors
+/// When there can be none.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).read(true).write(true).mode(0o600);
+    let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)?;
+    // Once more, where a umask took our own rights away: the next run must be able to open it.
+    let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
+    Ok(file)
 }
 
 fn checked_private(path: PathBuf) -> Result<PathBuf, Error> {

@@ -60,12 +60,12 @@ impl Refusals {
     /// What is known of a token. `token` tells it from all others: label, serial number and so on.
     ///
     /// # Errors
-    /// When the private directory is not ours alone, or the record cannot be read: then nothing may
-    /// be sent to a token that knows of a wrong PIN, because nobody knows which was refused.
+    /// When others could change the private directory, or the record cannot be read: then nothing may
+    /// be sent, because nobody knows what was refused.
     pub fn of(token: &[String]) -> Result<Self, Error> {
         let label = token.first().cloned().unwrap_or_default();
         let empty = Record { token: label, ..Record::default() };
-        let Some(folder) = paths::private_directory()? else {
+        let Some(folder) = paths::shelter()? else {
             return Ok(Self { path: None, record: empty });
         };
         let hash = Sha256::digest(token.join("\0").as_bytes());
@@ -140,7 +140,7 @@ impl Refusals {
 /// # Errors
 /// When the private directory is not ours alone, or a record cannot be removed.
 pub fn forget(label: Option<&str>) -> Result<Vec<Forgotten>, Error> {
-    let Some(folder) = paths::private_directory()? else { return Ok(Vec::new()) };
+    let Some(folder) = paths::shelter()? else { return Ok(Vec::new()) };
     let io = |path: &Path| {
         let path = path.to_owned();
         |source| Error::Io { path, source }

@@ -69,7 +69,8 @@ pub enum State {
 #[derive(Serialize, Deserialize)]
 struct Document<'a> {
     key: Hash,
-    role: &'a str,
+    #[serde(borrow)]
+    role: Cow<'a, str>,
     #[serde(borrow)]
     reference: Cow<'a, str>,
     leaf: Hash,
@@ -141,7 +142,7 @@ impl Entry {
         };
         let label = Label {
             key: document.key,
-            role: document.role.to_owned(),
+            role: document.role.into_owned(),
             reference: document.reference.into_owned(),
             leaf: document.leaf,
             public_key: document.public_key,
@@ -161,7 +162,7 @@ impl Label {
     pub fn file(&self, credentials: &Credentials) -> Zeroizing<Vec<u8>> {
         let document = Document {
             key: self.key,
-            role: &self.role,
+            role: (&self.role).into(),
             reference: (&self.reference).into(),
             leaf: self.leaf,
             public_key: self.public_key,

@@ -2,9 +2,9 @@
 //! brings. A lock a session, whose file says who holds it and until when: a holder that was stopped is
 //! overtaken, and one that has failed has failed for all who waited.
 
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use crate::cache::moment::boot;
 use crate::cache::{Cache, Hash};
 use crate::deadline::{Deadline, LATEST, jitter};
+use crate::paths;
 
 /// After how long a wait is spoken of, and its cause looked into.
 const LONG: Duration = Duration::from_secs(2);
@@ -35,27 +37,42 @@ pub struct Flight {
 /// What became of the wait for one's turn.
 pub enum Turn {
     /// Whoever was waited for has failed; this is what they told.
-    Failed(String),
+    Failed(Told),
     /// It has not come in time; the process that has it, if that is known.
     Late(Option<u32>),
     /// It has come.
     Ours(Flight),
+    /// Nothing can be kept here: whoever was waited for has credentials, and each asks for their own.
+    Unkept,
+}
+
+/// What is told of a failure.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Told {
+    /// In words, which only those who wrote them need to understand.
+    pub report: String,
+    /// The leaf that was found before, if it came so far.
+    pub leaf: Option<Hash>,
 }
 
 /// What stands in the file. Times are in milliseconds since the computer's start.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Record {
     process: u32,
+    /// Which start that is: the file may outlive it.
+    boot: String,
     until: u64,
     /// Whether a person is awaited.
     person: bool,
+    /// When there were credentials that could not be kept.
+    unkept: Option<u64>,
     failed: Option<Failed>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Failed {
     at: u64,
-    told: String,
+    told: Told,
 }
 
 impl Cache {
@@ -75,12 +92,9 @@ impl Cache {
         let path = self.folder().join(format!("{key}.lock"));
         let mut queue = Queue::at(&path, deadline.left() + extra)?;
         let turn = queue.wait(said)?;
-        let waited = queue.start.elapsed();
-        if queue.after_a_person {
-            deadline.forgive(waited);
-        } else {
-            deadline.put_off(waited.min(extra));
-        }
+        let own = queue.start.elapsed().saturating_sub(queue.persons);
+        deadline.forgive(queue.persons);
+        deadline.put_off(own.min(extra));
         if let Turn::Ours(flight) = &turn {
             flight.lasts(deadline);
         }
@@ -89,27 +103,33 @@ impl Cache {
 }
 
 impl Flight {
-    /// Tells those who wait how long this may take: until the deadline, which may be put off.
+    /// Tells those who wait how long this may take: until the deadline, which may be put off. What was
+    /// told before stays there: some may not have seen it yet.
     fn lasts(&self, deadline: &Deadline) {
-        let file = Arc::clone(&self.file);
+        let (file, failed) = (Arc::clone(&self.file), self.failed.clone());
         let tell = move |left: Duration, person| {
-            let record = Record { until: now() + milliseconds(left), person, ..Record::ours() };
+            let (until, failed) = (now() + milliseconds(left), failed.clone());
             // Those who wait cannot be told then, and wait as long as they would anyhow.
-            let _ = record.write(&file);
+            let _ = Record { until, person, failed, ..Record::ours() }.write(&file);
         };
         tell(deadline.left(), false);
         deadline.watched_by(tell);
     }
 
     /// Ends it without credentials: those who wait are told this and do not try.
-    pub fn fail(self, told: String) {
+    pub fn fail(self, told: Told) {
         self.end_with(Failed { at: now(), told });
+    }
+
+    /// Ends it with credentials that cannot be kept: those who wait must ask for their own.
+    pub fn keep_nothing(self) {
+        let _ = Record { unkept: Some(now()), ..Record::ours() }.write(&self.file);
     }
 
     /// What was told by the last turn if it has failed, less than `ago` from now: nobody need try
     /// again so soon who can do without.
     #[must_use]
-    pub fn failed_within(&self, ago: Duration) -> Option<&str> {
+    pub fn failed_within(&self, ago: Duration) -> Option<&Told> {
         let failed = self.failed.as_ref()?;
         (now().saturating_sub(failed.at) < milliseconds(ago)).then_some(&failed.told)
     }
@@ -148,38 +168,46 @@ struct Queue<'a> {
     start: Instant,
     came: u64,
     patience: Duration,
+    /// Whether somebody else had the turn.
+    waited: bool,
     /// Since when the holder has been seen to be overdue.
     overdue: Option<Instant>,
-    /// Whether a person was asked for something meanwhile.
-    after_a_person: bool,
+    /// When the holder was looked at last, and how long persons were awaited until then.
+    looked: Instant,
+    persons: Duration,
 }
 
 impl<'a> Queue<'a> {
     fn at(path: &'a Path, patience: Duration) -> io::Result<Self> {
-        let (file, start, came) = (open(path)?, Instant::now(), now());
-        Ok(Self { path, file, start, came, patience, overdue: None, after_a_person: false })
+        let (file, start, came) = (paths::open_lock(path)?, Instant::now(), now());
+        let (waited, overdue, looked, persons) = (false, None, start, Duration::ZERO);
+        Ok(Self { path, file, start, came, patience, waited, overdue, looked, persons })
     }
 
     fn wait(&mut self, said: &mut dyn FnMut(u32)) -> io::Result<Turn> {
         let mut silent = true;
         loop {
-            match self.file.try_lock() {
+            let holder = match self.file.try_lock() {
                 Ok(()) if is_at(&self.file, self.path) => return self.come(),
-                Ok(()) => self.file = open(self.path)?,
+                Ok(()) => {
+                    self.file = paths::open_lock(self.path)?;
+                    Record::default()
+                }
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) => {
-                    let holder = Record::read(&self.file).unwrap_or_default();
-                    if self.start.elapsed() > self.limit(&holder) {
-                        return Ok(Turn::Late(holder.process()));
-                    }
-                    if let (true, Some(process)) = (silent && self.is_long(), holder.process()) {
-                        silent = false;
-                        said(process);
-                    }
-                    self.look_at(&holder)?;
-                    thread::sleep(jitter(5, 50));
+                    self.waited = true;
+                    Record::read(&self.file).unwrap_or_default()
                 }
+            };
+            if self.start.elapsed() > self.limit(&holder) {
+                return Ok(Turn::Late(holder.process()));
             }
+            if let (true, Some(process)) = (silent && self.is_long(), holder.process()) {
+                silent = false;
+                said(process);
+            }
+            self.look_at(&holder)?;
+            thread::sleep(jitter(5, 50));
         }
     }
 
@@ -187,10 +215,15 @@ impl<'a> Queue<'a> {
         self.start.elapsed() > LONG
     }
 
+    /// What others have left is for those who have seen them.
     fn come(&self) -> io::Result<Turn> {
-        let failed = Record::read(&self.file).and_then(|before| before.failed);
-        match failed {
-            Some(failed) if failed.at >= self.came => Ok(Turn::Failed(failed.told)),
+        let before = Record::read(&self.file).unwrap_or_default();
+        let is_for_us = |at: u64| self.waited && at >= self.came;
+        if before.unkept.is_some_and(is_for_us) {
+            return Ok(Turn::Unkept);
+        }
+        match before.failed {
+            Some(failed) if is_for_us(failed.at) => Ok(Turn::Failed(failed.told)),
             // A lock belongs to what was opened, however many descriptors of it there are.
             failed => Ok(Turn::Ours(Flight { file: Arc::new(self.file.try_clone()?), failed })),
         }
@@ -198,8 +231,11 @@ impl<'a> Queue<'a> {
 
     /// A person's time is not counted, and ends.
     fn limit(&mut self, holder: &Record) -> Duration {
-        self.after_a_person |= holder.person;
-        if holder.person { self.patience.max(LATEST) } else { self.patience }
+        if holder.person {
+            self.persons += self.looked.elapsed();
+        }
+        self.looked = Instant::now();
+        (self.patience + self.persons).min(self.patience.max(LATEST))
     }
 
     /// Overtakes a holder that has been overdue for long enough to be certain of it.
@@ -219,27 +255,36 @@ impl<'a> Queue<'a> {
     /// Makes a new file take the old one's place, whose lock is worth nothing then. One does it; the
     /// others find the new one.
     fn overtake(&mut self) -> io::Result<()> {
-        let succession = open(&self.path.with_file_name("succession.lock"))?;
+        let succession = paths::open_lock(&self.path.with_file_name("succession.lock"))?;
         match succession.try_lock() {
-            Ok(()) if is_at(&self.file, self.path) => fs::remove_file(self.path)?,
+            // It has ended after all, and this is a turn like any other.
+            Ok(()) if self.file.try_lock().is_ok() => return Ok(()),
+            Ok(()) if is_at(&self.file, self.path) && self.is_still_overdue() => {
+                fs::remove_file(self.path)?;
+            }
             Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        self.file = open(self.path)?;
+        self.file = paths::open_lock(self.path)?;
         Ok(())
+    }
+
+    fn is_still_overdue(&self) -> bool {
+        Record::read(&self.file).is_some_and(|holder| holder.is_overdue(self.is_long()))
     }
 }
 
 impl Record {
     fn ours() -> Self {
-        Self { process: std::process::id(), ..Self::default() }
+        Self { process: std::process::id(), boot: boot().to_owned(), ..Self::default() }
     }
 
-    /// `None` also while it is being written.
+    /// `None` also while it is being written, and where it was written before the computer was started.
     fn read(file: &File) -> Option<Self> {
         let mut bytes = [0; 4096];
         let read = file.read_at(&mut bytes, 0).ok()?;
-        serde_json::from_slice(bytes.get(..read)?).ok()
+        let record: Self = serde_json::from_slice(bytes.get(..read)?).ok()?;
+        Some(record).filter(|record| record.boot == boot())
     }
 
     fn write(&self, file: &File) -> io::Result<()> {
@@ -257,15 +302,6 @@ impl Record {
     fn is_overdue(&self, after_long: bool) -> bool {
         (self.until > 0 && now() > self.until + GRACE) || (after_long && is_stopped(self.process))
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    let file =
-        options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
-    // Once more, where a umask took our own rights away: the next run must be able to open it.
-    let _ = file.set_permissions(Permissions::from_mode(0o600));
-    Ok(file)
 }
 
 /// Whether that is the file which others find there.

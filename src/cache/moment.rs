@@ -2,6 +2,7 @@
 //! started, which nobody can.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
@@ -22,22 +23,34 @@ impl Moment {
     /// This one.
     #[must_use]
     pub fn now() -> Self {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let boot = boot().to_owned();
         let since_boot = clock_gettime(ClockId::Boottime).tv_sec;
-        Self { wall: Timestamp::now().as_second(), boot: boot.trim().to_owned(), since_boot }
+        Self { wall: Timestamp::now().as_second(), boot, since_boot }
     }
 
     /// How many seconds have passed since `earlier`, by whichever clock says more: a wall clock that
-    /// is set back makes nothing last longer.
+    /// is set back makes nothing last longer. For ever, where the computer was started in between: its
+    /// wall clock may not be right yet.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> i64 {
-        let wall = self.wall.saturating_sub(earlier.wall);
-        let same_start = !self.boot.is_empty() && self.boot == earlier.boot;
-        if same_start { wall.max(self.since_boot.saturating_sub(earlier.since_boot)) } else { wall }
+        if self.boot != earlier.boot {
+            return i64::MAX;
+        }
+        let running = self.since_boot.saturating_sub(earlier.since_boot);
+        self.wall.saturating_sub(earlier.wall).max(running)
     }
 
     #[cfg(test)]
     pub(super) fn at(wall: i64, boot: &str, since_boot: i64) -> Self {
         Self { wall, boot: boot.to_owned(), since_boot }
     }
+}
+
+/// Which start of this computer this is; empty where the system does not say.
+pub(super) fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim().to_owned()
+    })
 }

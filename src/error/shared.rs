@@ -4,18 +4,20 @@
 use crate::error::{Class, Error, Report, harmless};
 use crate::signer;
 use crate::wire::Failure;
+use crate::wire::failure::Origin;
 use crate::{exchange, identity};
 
 impl Error {
     /// Whether another process with the same key and session would fail as well. What hangs on its
-    /// own options is not shared: whether a PIN is configured, or somebody can be asked.
+    /// own options is not shared: how long it may take, whether a PIN is configured and which, or
+    /// somebody can be asked.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self {
             Self::Exchange(_) | Self::Identity(_) | Self::Signer(_) => match self.report().class {
-                Class::Deadline | Class::Local | Class::Remote => true,
+                Class::Local | Class::Remote => true,
                 Class::Pin => self.failure().is_some_and(is_a_persons),
-                Class::Usage => false,
+                Class::Deadline | Class::Usage => false,
             },
             _ => false,
         }
@@ -58,14 +60,22 @@ impl Report {
     pub fn of_another(told: &str) -> Option<Self> {
         serde_json::from_str(told).ok()
     }
+
+    /// Whether a person was asked: of the failures with PINs only those are shared.
+    #[must_use]
+    pub fn is_a_persons(&self) -> bool {
+        self.class == Class::Pin
+    }
 }
 
 /// Somebody was asked, and has given no PIN or not the right one.
 fn is_a_persons(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::PinCancelled { .. } | Failure::PinLocked { .. } | Failure::PinWrong { .. }
-    )
+    match failure {
+        Failure::PinCancelled { .. } => true,
+        Failure::PinLocked { sent, .. } => matches!(sent, Some(Origin::Typed)),
+        Failure::PinWrong { origin, .. } => matches!(origin, Origin::Typed),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

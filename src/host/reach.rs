@@ -17,8 +17,8 @@ pub(super) fn allowance<D: Device>(open: &Open, also: &[FilePath]) -> Allowance 
     let own = std::env::current_exe().ok();
     allowance.read.extend(pin.chain(parent).chain(own));
     // One that cannot be used is an error as soon as it is used.
-    let private = paths::private_directory().ok().flatten();
+    let shelter = paths::shelter().ok().flatten();
     let also = also.iter().map(|folder| folder.0.clone());
-    allowance.write.extend(private.into_iter().chain(also).collect::<Vec<PathBuf>>());
+    allowance.write.extend(shelter.into_iter().chain(also).collect::<Vec<PathBuf>>());
     allowance
 }

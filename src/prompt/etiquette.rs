@@ -378,11 +378,11 @@ fn stored(
     Ok(Stored::Good(Pin { secret, origin }, file))
 }
 
-/// What is known of the token. Where nothing can be remembered safely, one that knows of no wrong PIN
+/// What is known of the token. Where nothing can be remembered, one that knows of no wrong PIN
 /// need not be spared.
 fn refusals(door: &dyn Door, tries: Tries) -> Result<Refusals, Failure> {
     match Refusals::of(&door.identity()) {
-        Err(_) if tries == Tries::Unknown => Ok(Refusals::default()),
+        Err(paths::Error::Io { .. }) if tries == Tries::Unknown => Ok(Refusals::default()),
         known => known.map_err(spoiled),
     }
 }

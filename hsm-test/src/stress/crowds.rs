@@ -31,7 +31,7 @@ fn cold(options: &Options, manners: &mut Manners) -> [Row; 2] {
     let children: Vec<_> = (0..options.crowd).map(|_| start(&mut scene.spied())).collect();
     let outputs: Vec<_> = children.into_iter().map(end).collect();
     let took = begin.elapsed();
-    let good = count(&outputs, manners);
+    let good = same(&outputs, manners);
     let calls = scene.calls();
     let counts = [calls.of("C_Login"), calls.of("C_SignInit"), scene.server.requests().len()];
     let [logins, signatures, requests] = counts;
@@ -62,7 +62,7 @@ fn cold_and_killed(options: &Options, manners: &mut Manners) -> Row {
     let outputs: Vec<_> = children.into_iter().map(end).collect();
     let survivors: Vec<_> =
         outputs.into_iter().filter(|output| output.status.code().is_some()).collect();
-    let (left, good) = (survivors.len(), count(&survivors, manners));
+    let (left, good) = (survivors.len(), same(&survivors, manners));
     let requests = scene.server.requests().len();
     Row::new(
         "F28",
@@ -111,7 +111,14 @@ fn calls(options: &Options, manners: &mut Manners) -> Row {
     )
 }
 
-/// How many have printed credentials, all the same where there is one session.
+/// How many have printed credentials, and the same as the first.
+fn same(outputs: &[Output], manners: &mut Manners) -> usize {
+    let all = count(outputs, manners);
+    let differ = outputs.iter().filter(|output| output.stdout != outputs[0].stdout).count();
+    all.saturating_sub(differ)
+}
+
+/// How many have printed credentials.
 fn count(outputs: &[Output], manners: &mut Manners) -> usize {
     outputs.iter().for_each(|output| manners.note(output));
     outputs.iter().filter(|output| granted(output)).count()

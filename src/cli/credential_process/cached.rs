@@ -2,12 +2,12 @@
 //! them just now, and, where no new ones are to be had, those of before while they still count.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tracing::debug;
 
-use crate::cache::{Cache, Flight, Hash, Label, Moment, State, Turn};
+use crate::cache::{Cache, Flight, Hash, Label, Moment, State, Told, Turn};
 use crate::cli::credential_process::{Asked, Refused, ask, leaf};
 use crate::cli::plan::Plan;
 use crate::cli::warn;
@@ -67,13 +67,20 @@ impl Place {
         let mut said = |process| {
             warn(&format!("waiting for process {process}, which asks for the same credentials"));
         };
+        let start = Instant::now();
         let flight = loop {
+            let extra = extra.saturating_sub(start.elapsed());
             match self.cache.turn(&self.key, &deadline, extra, &mut said) {
-                // Whoever would rather wait than fail takes their own turn.
-                Ok(Turn::Failed(_)) if !extra.is_zero() => {}
-                Ok(Turn::Failed(told)) => return self.shared(&told),
+                Ok(Turn::Failed(told)) => match Report::of_another(&told.report) {
+                    // Whoever would rather wait than fail takes their own turn, but asks nobody again.
+                    Some(report) if extra.is_zero() || report.is_a_persons() => {
+                        return self.shared(report, told.leaf);
+                    }
+                    _ => {}
+                },
                 Ok(Turn::Late(by)) => return self.fallback(Error::Crowded { by }, None),
                 Ok(Turn::Ours(flight)) => break Some(flight),
+                Ok(Turn::Unkept) => break None,
                 Err(error) => {
                     debug!("without a lock: {error}");
                     break None;
@@ -92,8 +99,9 @@ impl Place {
 
     /// One who has credentials that still count need not bother what has just failed.
     fn in_turn(&self, plan: Plan, flight: Flight) -> Result<Answer, Error> {
-        let failed = flight.failed_within(RESPITE).and_then(Report::of_another);
-        match failed.and_then(|failed| Some((self.usable(None)?, failed))) {
+        let failed = flight.failed_within(RESPITE);
+        let failed = failed.and_then(|told| Some((Report::of_another(&told.report)?, told.leaf)));
+        match failed.and_then(|(failed, leaf)| Some((self.usable(leaf)?, failed))) {
             Some((credentials, failed)) => {
                 flight.pass();
                 Ok(excused(credentials, &failed))
@@ -105,19 +113,23 @@ impl Place {
     fn renewed(&self, plan: Plan, flight: Option<Flight>) -> Result<Answer, Error> {
         match ask(plan) {
             Ok(asked) => {
-                self.store(&asked);
+                let kept = self.store(&asked);
+                if let (Some(flight), false) = (flight, kept) {
+                    flight.keep_nothing();
+                }
                 Ok(Answer::Asked(asked))
             }
             Err(Refused { error, leaf }) => {
                 if let (Some(flight), true) = (flight, error.is_shared()) {
-                    flight.fail(error.told());
+                    flight.fail(Told { report: error.told(), leaf });
                 }
                 self.fallback(*error, leaf)
             }
         }
     }
 
-    fn store(&self, asked: &Asked) {
+    /// Whether the next run will find them.
+    fn store(&self, asked: &Asked) -> bool {
         let identity = asked.exchange.identity();
         let public_key = identity.chain().leaf.public_key();
         let label = Label {
@@ -129,10 +141,10 @@ impl Place {
             obtained: Moment::now(),
             clock_ahead: asked.exchange.clock_ahead(),
         };
-        if let Err(error) = self.cache.store(&label, &asked.credentials) {
-            warn(&format!("the credentials are not kept for the next run: {error}"));
-            debug!("not cached: {error}");
-        }
+        let Err(error) = self.cache.store(&label, &asked.credentials) else { return true };
+        warn(&format!("the credentials are not kept for the next run: {error}"));
+        debug!("not cached: {error}");
+        false
     }
 
     fn fresh(&self) -> Option<Credentials> {
@@ -151,9 +163,12 @@ impl Place {
         (same && entry.state(&now) != State::Ended).then_some(entry.credentials)
     }
 
-    fn shared(&self, told: &str) -> Result<Answer, Error> {
-        let failed = Report::of_another(told).map_or(Error::Crowded { by: None }, Error::Shared);
-        self.fallback(failed, None)
+    /// Another may have had its turn in between, and got them.
+    fn shared(&self, report: Report, leaf: Option<Hash>) -> Result<Answer, Error> {
+        match self.fresh() {
+            Some(credentials) => Ok(Answer::Cached(credentials)),
+            None => self.fallback(Error::Shared(report), leaf),
+        }
     }
 
     fn fallback(&self, error: Error, leaf: Option<Hash>) -> Result<Answer, Error> {

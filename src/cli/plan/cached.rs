@@ -18,16 +18,27 @@ const LONGEST: u64 = 8 * 1024 * 1024;
 /// Longest file of a private key. Room for all of it is made and wiped, which would take long.
 const LONGEST_KEY: u64 = 64 * 1024;
 
-/// What decides where devices are looked for, beside the options.
-const VARIABLES: [&str; 8] = [
+/// What decides where devices are looked for, beside the options: variables of ours, of libraries, and
+/// of modules that are widely used.
+const VARIABLES: [&str; 18] = [
+    "CHRYSTOKI_CONF",
+    "CKNFAST_CONFIG",
+    "CS_PKCS11_R3_CFG",
+    "ChrystokiConfigurationPath",
+    "HOME",
     "KEYANCHOR_TCTI",
     "KRYOPTIC_CONF",
     "OPENSC_CONF",
+    "P11_KIT_SERVER_ADDRESS",
     "PCSCLITE_CSOCK_NAME",
+    "PKCS11SPY",
+    "PKCS11_PROXY_SOCKET",
     "SOFTHSM2_CONF",
     "TPM2_PKCS11_STORE",
     "TPM2_PKCS11_TCTI",
     "TPM_DEVICE",
+    "XDG_CONFIG_HOME",
+    "YUBIHSM_PKCS11_CONF",
 ];
 
 impl Plan {

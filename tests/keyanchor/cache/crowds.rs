@@ -160,6 +160,23 @@ fn a_refusal_is_one_for_all_who_waited() {
     drop(first.wait_with_output());
 }
 
+/// What hangs on a run's own options is its own affair.
+#[test]
+fn a_wrong_pin_in_a_file_is_not_the_failure_of_who_has_the_right_one() {
+    let lab = lab();
+    let (wrong, right) = (lab.write("wrong", "00000000"), lab.hsm.pin_file());
+    let with = |pin: &std::path::Path| {
+        let mut command = without_pin(&lab);
+        command.arg("--pin-file").arg(pin);
+        command
+    };
+    let children: Vec<_> =
+        (0..6).map(|number| start(&mut with(if number < 3 { &wrong } else { &right }))).collect();
+    let runs: Vec<_> = children.into_iter().map(end).collect();
+    assert!(runs[3..].iter().all(|run| run.code == 0), "{}", runs[3].stderr);
+    assert!(runs[..3].iter().all(|run| [0, 4].contains(&run.code)), "{}", runs[0].stderr);
+}
+
 #[test]
 fn a_holder_that_is_killed_holds_up_nobody() {
     let lab = lab();

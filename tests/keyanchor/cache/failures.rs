@@ -99,8 +99,10 @@ fn credentials_of_another_certificate_are_not_given_out() {
     let leaf = lab.pki().leaf(&Leaf::of(&lab.hsm.public_key_pem("rsa2048")));
     lab.hsm.import_certificate(&lab.write("renewed.pem", &leaf), "rsa2048", "02");
     forget_failures(&lab);
-    let ended = run(&mut later(&on_token(), "+50m"));
-    assert_eq!((ended.code, ended.stdout.as_str()), (5, ""), "{}", ended.stderr);
+    for time in ["the first", "one who comes soon after"] {
+        let ended = run(&mut later(&on_token(), "+50m"));
+        assert_eq!((ended.code, ended.stdout.as_str()), (5, ""), "{time}: {}", ended.stderr);
+    }
 }
 
 /// As if the last failure were long ago.
