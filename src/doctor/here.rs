@@ -60,8 +60,8 @@ fn quiet(settings: &Settings) -> Settings {
     Settings { debug: false, ..settings.clone() }
 }
 
-/// Where it is not ours alone a run goes on without locks and cache, but sends no PIN to a token that
-/// knows of a wrong one.
+/// Where it is not ours alone a run keeps no credentials, and where others can write to it sends no PIN
+/// that is configured.
 fn directory(case: &Case, sheet: &mut Sheet) {
     let spoiled = |error: &paths::Error| {
         let failure = Failure::Lock { reason: error.to_string() };
