@@ -50,7 +50,11 @@ fn a_private_directory_that_is_not_ours_alone_is_told_and_all_else_is_tried() {
     assert!(ended.stderr.contains("the cache cannot be used"), "{}", ended.stderr);
     healthy(process.env("KEYANCHOR_CACHE", "off"));
     if chown(&folder, Some(65534), None).is_ok() {
-        let (_, steps) = broken(&process, "private-directory", 3);
+        let (ended, steps) = examined(&process);
+        assert_eq!(
+            (ended.code, those(&steps, "failed")),
+            (3, vec!["private-directory".into(), "pin".to_owned()])
+        );
         assert_eq!(step(&steps, "private-directory")["facts"]["owner"], 65534);
     }
 }
