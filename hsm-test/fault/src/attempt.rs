@@ -34,7 +34,9 @@ impl Attempt {
             Self::Call(number) => (format!("call {number}"), unsafe { call(*number) }),
             Self::Connect => ("connect".to_owned(), TcpListener::bind("127.0.0.1:0").map(drop)),
             Self::Read(path) => (format!("read {}", path.display()), File::open(path).map(drop)),
-            Self::Write(path) => (format!("write {}", path.display()), File::create(path).map(drop)),
+            Self::Write(path) => {
+                (format!("write {}", path.display()), File::create(path).map(drop))
+            }
         };
         let number = outcome.err().map_or(0, |error| error.raw_os_error().unwrap_or(-1));
         log::write(&format!("{name}: {number}"));
