@@ -48,11 +48,29 @@ enum Verb {
     Pin(pin::Options),
 }
 
+/// The verb of SDKs alone: to lay out the options of all others takes as long as all else that a hit
+/// needs.
+#[derive(Parser)]
+#[command(name = "keyanchor", version, term_width = 0, disable_help_subcommand = true)]
+enum Often {
+    CredentialProcess(Box<credential_process::Options>),
+}
+
 impl Cli {
     /// Reads the arguments, the program's name first.
     #[must_use]
     pub fn read(arguments: impl Iterator<Item = OsString>) -> Parsed<Self> {
-        usage::parsed(arguments.collect())
+        let words: Vec<_> = arguments.collect();
+        if words.get(1).is_none_or(|word| word != "credential-process") {
+            return usage::parsed(words);
+        }
+        match usage::parsed(words) {
+            Parsed::Arguments(Often::CredentialProcess(options)) => {
+                Parsed::Arguments(Self { verb: Verb::CredentialProcess(options) })
+            }
+            Parsed::Text(text) => Parsed::Text(text),
+            Parsed::Wrong(error) => Parsed::Wrong(error),
+        }
     }
 
     /// Does what was asked for.
