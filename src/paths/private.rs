@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 use crate::paths::{Error, io_error, not_safe, open_with, our_uid, secret};
 use crate::secret::SecretBytes;
 
-/// The folder for our locks: `$KEYANCHOR_RUNTIME_DIR`, else `/run/user/UID/keyanchor` where that
+/// The private directory: `$KEYANCHOR_RUNTIME_DIR`, else `/run/user/UID/keyanchor` where that
 /// parent is ours, else `.cache/keyanchor` in a home of ours. It is made with mode 0700 when it is
 /// missing; `None` where that cannot be, as in a read-only home.
 ///
@@ -21,13 +21,17 @@ pub fn private_directory() -> Result<Option<PathBuf>, Error> {
     private_place()?.map(checked_private).transpose()
 }
 
-/// The same for what is safe as long as nobody else can change it: locks, and what was refused. It may
-/// be a link, and others may enter it.
+/// The folder in it for what device hosts keep: locks, and what was refused. All of it is safe as long
+/// as nobody else can change it, so that the private directory may be a link, and others may enter it. A
+/// host in its sandbox reaches nothing beside it, such as credentials.
 ///
 /// # Errors
-/// When it is not ours, others can write to it, or one that was named cannot be made.
+/// When it is not ours, others can write to it, or it cannot be made.
 pub fn shelter() -> Result<Option<PathBuf>, Error> {
-    private_place()?.map(checked_shelter).transpose()
+    let Some(place) = private_place()? else { return Ok(None) };
+    let path = checked_shelter(place)?.join("hosts");
+    make_private(&path).map_err(|source| io_error(&path, source))?;
+    checked_shelter(path).map(Some)
 }
 
 /// Where it is, or was made.

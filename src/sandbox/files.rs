@@ -12,7 +12,7 @@ use crate::sandbox::Allowance;
 const VERSION: ABI = ABI::V5;
 
 /// Programs, libraries, their configuration and what they are told about the computer.
-const SYSTEM: [&str; 16] = [
+const SYSTEM: [&str; 15] = [
     "/bin",
     "/etc",
     "/gnu/store",
@@ -22,12 +22,11 @@ const SYSTEM: [&str; 16] = [
     "/nix/store",
     "/opt",
     "/proc",
-    "/run",
+    "/run/current-system",
     "/sbin",
     "/sys",
     "/usr",
     "/var/lib",
-    "/var/run",
     "/dev/random",
 ];
 

@@ -198,7 +198,7 @@ fn whatever_the_umask_files_are_0600_and_folders_0700() {
         granted(&mut under(&command, &["sh", "-c", &line]));
         let mut modes = Vec::new();
         collect_modes(&top, &mut modes);
-        assert_eq!(modes, [0o700, 0o700, 0o700, 0o600], "umask {umask}");
+        assert_eq!(modes, [0o700, 0o700, 0o700, 0o700, 0o600], "umask {umask}");
     }
 }
 

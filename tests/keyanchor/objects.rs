@@ -77,7 +77,8 @@ fn certificates_on_two_tokens_are_both_named() {
 fn a_module_that_another_process_keeps_to_itself_is_waited_for_and_then_said() {
     let lab = lab();
     crate::lab::granted(&mut lab.with_key("laptop"));
-    let mut locks = std::fs::read_dir(lab.hsm.dir().join("run")).expect("the folder for locks");
+    let mut locks =
+        std::fs::read_dir(lab.hsm.dir().join("run/hosts")).expect("the folder for locks");
     let lock = locks.find_map(|entry| {
         let path = entry.expect("an entry").path();
         path.file_name()?.to_str()?.starts_with("pkcs11-").then_some(path)

@@ -15,7 +15,8 @@ const CLOSED: Template = Template { password: Some("s3cret"), ..Template::P256 }
 /// The only record.
 fn record() -> Option<PathBuf> {
     let folder = std::env::var("KEYANCHOR_RUNTIME_DIR").expect("set");
-    let mut files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut files =
+        fs::read_dir(PathBuf::from(folder).join("hosts")).ok()?.flatten().map(|entry| entry.path());
     files.find(|path| path.to_string_lossy().contains("tpm-salt-"))
 }
 

@@ -66,7 +66,8 @@ fn tpm2_pkcs11(reach: &mut Allowance) {
 }
 
 fn opencryptoki(reach: &mut Allowance) {
-    reach.write.extend(["/run/lock/opencryptoki", "/var/lib/opencryptoki"].map(PathBuf::from));
+    let folders = ["/run/lock/opencryptoki", "/run/opencryptoki", "/var/lib/opencryptoki"];
+    reach.write.extend(folders.map(PathBuf::from));
 }
 
 /// pkcs11.conf(5): the modules of a user, which its proxy loads.

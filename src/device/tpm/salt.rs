@@ -143,7 +143,7 @@ fn is_storage_key(link: &mut Link<'_>, key: KeyHandle) -> Result<bool, Failure> 
 
 /// The record of a TPM; `None` where there is no private directory, and nothing outlives the run.
 fn path(tcti: &str) -> Result<Option<PathBuf>, Failure> {
-    let folder = paths::private_directory().map_err(|error| spoiled(&error))?;
+    let folder = paths::shelter().map_err(|error| spoiled(&error))?;
     let hash = Sha256::digest(tcti.as_bytes());
     let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Ok(folder.map(|folder| folder.join(format!("tpm-salt-{hash}.json"))))

@@ -71,7 +71,7 @@ fn calls_that_write(lab: &Lab) -> Vec<(String, usize)> {
 
 /// What remembers refused PINs, and what was not finished of it.
 fn records(lab: &Lab) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let files = std::fs::read_dir(lab.hsm.dir().join("run")).into_iter().flatten().flatten();
+    let files = std::fs::read_dir(lab.hsm.dir().join("run/hosts")).into_iter().flatten().flatten();
     let files = files.map(|file| file.path());
     let files = files.filter(|file| file.to_string_lossy().contains("/refused-"));
     files.partition(|file| file.extension().is_some_and(|end| end == "json"))

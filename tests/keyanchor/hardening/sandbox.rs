@@ -47,6 +47,21 @@ fn a_module_reaches_neither_the_network_nor_the_files_of_its_user() {
     assert!(!lab.hsm.dir().join("dropped").exists());
 }
 
+/// What is kept for the next run lies beside what a host keeps.
+#[test]
+fn a_module_cannot_read_the_credentials_that_are_kept() {
+    let lab = lab();
+    granted(lab.with_key("laptop").env_remove("KEYANCHOR_CACHE"));
+    let kept = fs::read_dir(lab.hsm.dir().join("run/cache")).expect("cache").flatten();
+    let entry = kept.map(|file| file.path()).find(|path| path.extension() == Some("json".as_ref()));
+    let read = format!("read {}", entry.expect("an entry").display());
+    for (option, outcome) in [("--debug", REFUSED), ("--no-sandbox", 0)] {
+        let fault = fault(&lab, &format!("C_OpenSession 1 {read}"));
+        assert_eq!(run(journey(&lab, &fault).arg(option)).code, 0);
+        assert_eq!(fault.outcome(&read), outcome, "{option}");
+    }
+}
+
 #[test]
 fn without_a_sandbox_a_module_may_do_what_its_user_may() {
     for off in ["--no-sandbox", "KEYANCHOR_SANDBOX=off"] {

@@ -138,7 +138,7 @@ fn a_record_that_cannot_be_read_forbids_to_send_anything() {
     let lab = lab();
     let file = wrong_file(&lab);
     assert_eq!(run(&mut with_file(&lab, &file)).code, 4);
-    let folder = std::fs::read_dir(lab.hsm.dir().join("run")).expect("run").flatten();
+    let folder = std::fs::read_dir(lab.hsm.dir().join("run/hosts")).expect("run").flatten();
     let records = folder.filter(|it| it.file_name().to_string_lossy().starts_with("refused-"));
     let record = records.map(|it| it.path()).next().expect("a record");
     let text = std::fs::read_to_string(&record).expect("record");

@@ -291,7 +291,7 @@ fn a_storage_key_that_was_exchanged_is_not_trusted() {
     let ended = run(&mut command);
     assert!(ended.stderr.contains("does not have the storage key of before"), "{}", ended.stderr);
     // the way out that the hint names
-    let folder = lab.folder.path().join("run");
+    let folder = lab.folder.path().join("run/hosts");
     let records: Vec<_> = std::fs::read_dir(folder).expect("folder").flatten().collect();
     let record = records.iter().find(|file| file.file_name().to_string_lossy().contains("salt"));
     let record = record.expect("a record").path();
