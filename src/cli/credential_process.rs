@@ -7,7 +7,7 @@ use clap::Args;
 use crate::aside::aside;
 use crate::cache::Hash;
 use crate::cli::plan::Plan;
-use crate::cli::{plan, value, warn};
+use crate::cli::{plan, warn};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::exchange::http::Opening;
@@ -58,9 +58,6 @@ AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, HTTPS_PROXY, NO_PROXY.";
 pub struct Options {
     #[command(flatten)]
     plan: plan::Options,
-    /// Ask for new credentials, and keep none for the next run
-    #[arg(long)]
-    no_cache: bool,
 }
 
 /// What came of asking.
@@ -83,7 +80,7 @@ struct Refused {
 pub fn run(options: Options) -> Result<(), Error> {
     options.plan.start_log();
     let _phase = Phase::start("whole run");
-    let caches = !options.no_cache && value::cache(std::env::var_os("KEYANCHOR_CACHE"))?;
+    let caches = options.plan.caches()?;
     let plan = Plan::of(&options.plan)?;
     output::check().map_err(Error::Output)?;
     let answer = match caches.then(|| Place::of(&plan)).flatten() {

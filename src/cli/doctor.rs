@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::plan::Parts;
-use crate::cli::{colour, plan, print, value};
+use crate::cli::{colour, plan, print};
 use crate::doctor::{Case, Service, examine};
 use crate::error::Error;
 use crate::identity::named::Named;
@@ -51,7 +51,7 @@ pub struct Options {
 /// That of the first step that failed; all of them have been printed then.
 pub fn run(options: Options) -> Result<(), Error> {
     options.plan.start_log();
-    let caches = value::cache(std::env::var_os("KEYANCHOR_CACHE"))?;
+    let caches = options.plan.caches()?;
     let case = case(Parts::of(&options.plan)?, options.login, caches);
     output::check().map_err(Error::Listing)?;
     let (steps, failed) = examine(&case);

@@ -98,3 +98,23 @@ fn bytes_that_are_no_text_are_refused_where_text_is_wanted() {
     check("option-that-is-not-text", &lab, &with("--region", latin1("caf?")));
     check("uri-that-is-not-text", &lab, &with("--key", latin1("pkcs11:token=caf?")));
 }
+
+/// What stands in `~/.aws/config` can be looked into as it stands there.
+#[test]
+fn explain_and_doctor_take_every_option_of_credential_process() {
+    let lab = lab();
+    let options = |verb: &str| {
+        let help = run(lab.command().args([verb, "--help"])).stdout;
+        let lines = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+        let names = lines.filter_map(|line| line.split([' ', '\n']).next().map(str::to_owned));
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let all = options("credential-process");
+    assert!(all.len() > 25 && all.contains("no-cache"), "{all:?}");
+    for verb in ["explain", "doctor"] {
+        let own = options(verb);
+        let missing: Vec<_> = all.difference(&own).filter(|name| *name != "pkcs11-lib").collect();
+        assert!(missing.is_empty(), "{verb}: {missing:?}");
+        assert!(own.contains("pkcs11-init-args"));
+    }
+}

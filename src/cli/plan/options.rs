@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::{Arg, Args};
 
 use crate::cli::hosts::HostOptions;
-use crate::cli::log;
 use crate::cli::pin::PinOptions;
+use crate::cli::{log, value};
+use crate::error::Usage;
 
 const KEY_HELP: &str = "A pkcs11: URI, tpm:handle=0x81…, piv:slot=9a or a PEM file
 (--pkcs11-uri and --private-key are other names of this option)";
@@ -69,6 +70,9 @@ pub struct Options {
     pub(super) pin: PinOptions,
     #[command(flatten)]
     pub(super) hosts: HostOptions,
+    /// Ask for new credentials, and keep none for the next run
+    #[arg(long)]
+    no_cache: bool,
     /// Wait so long for a token, or for a run that gets the same
     #[arg(long, value_name = "TIME")]
     pub(super) wait: Option<String>,
@@ -90,6 +94,11 @@ impl Options {
     /// Switches on what `--debug` and `--trace-timing` ask for.
     pub(in crate::cli) fn start_log(&self) {
         log::start(self.debug, self.trace_timing);
+    }
+
+    /// Whether credentials are kept for the next run.
+    pub(in crate::cli) fn caches(&self) -> Result<bool, Usage> {
+        Ok(value::cache(std::env::var_os("KEYANCHOR_CACHE"))? && !self.no_cache)
     }
 }
 
