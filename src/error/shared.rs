@@ -14,12 +14,32 @@ impl Error {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match self {
+            _ if self.is_of_this_process() => false,
             Self::Exchange(_) | Self::Identity(_) | Self::Signer(_) => match self.report().class {
                 Class::Local | Class::Remote => true,
                 Class::Pin => self.failure().is_some_and(is_a_persons),
                 Class::Deadline | Class::Usage => false,
             },
             _ => false,
+        }
+    }
+
+    /// Whether it lacks what another process may have: files, threads, memory, the programs beside it.
+    fn is_of_this_process(&self) -> bool {
+        if matches!(self, Self::Exchange(exchange::Error::System(_))) {
+            return true;
+        }
+        match self.key() {
+            Some(signer::Error::Device(failure)) => {
+                matches!(failure, Failure::Resources { .. } | Failure::Swappable { .. })
+            }
+            Some(error) => matches!(
+                error,
+                signer::Error::NotInstalled { .. }
+                    | signer::Error::System(_)
+                    | signer::Error::Unfit { .. }
+            ),
+            None => false,
         }
     }
 
@@ -41,14 +61,18 @@ impl Error {
 
     /// What the device host said, if it was that.
     fn failure(&self) -> Option<&Failure> {
-        let error = match self {
+        match self.key()? {
+            signer::Error::Device(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// What the hardware edge said, if it was that.
+    fn key(&self) -> Option<&signer::Error> {
+        match self {
             Self::Exchange(exchange::Error::Identity(identity::Error::Key(error)))
             | Self::Identity(identity::Error::Key(error))
-            | Self::Signer(error) => error,
-            _ => return None,
-        };
-        match error {
-            signer::Error::Device(failure) => Some(failure),
+            | Self::Signer(error) => Some(error),
             _ => None,
         }
     }
@@ -81,6 +105,7 @@ fn is_a_persons(failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::failure::Tries;
 
     fn of(failure: Failure) -> Error {
         Error::Signer(signer::Error::Device(failure))
@@ -102,6 +127,13 @@ mod tests {
         let of_token = || crate::wire::failure::Holder::Token("lab".into());
         assert!(!of(Failure::NoTerminal { of: of_token(), prompts: true }).is_shared());
         assert!(of(Failure::PinCancelled { of: of_token() }).is_shared());
+        let wrong = |origin| of(Failure::PinWrong { of: of_token(), origin, tries: Tries::Few });
+        assert!(wrong(Origin::Typed).is_shared());
+        assert!(!wrong(Origin::File("/pin".into())).is_shared());
+        assert!(!of(Failure::Resources { reason: String::new() }).is_shared());
+        assert!(
+            !Error::Signer(signer::Error::System(std::io::ErrorKind::Other.into())).is_shared()
+        );
         assert!(!Error::Fault { place: String::new() }.is_shared());
     }
 }
