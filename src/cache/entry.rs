@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::cache::{Hash, Moment};
@@ -187,7 +186,5 @@ impl Label {
 }
 
 fn first_line(json: &[u8]) -> String {
-    let checksum = Sha256::digest(json);
-    let checksum: String = checksum.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{FORMAT} {checksum}\n")
+    format!("{FORMAT} {}\n", Hash::of(json))
 }

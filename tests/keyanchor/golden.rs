@@ -1,6 +1,7 @@
 //! Golden files: the exact text of an error and its exit code, one file a behaviour. What differs
 //! from run to run is replaced by a name in brackets. `UPDATE_GOLDEN=1` writes them anew.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::lab::{Ended, Lab};
@@ -25,6 +26,18 @@ pub(crate) fn compare(name: &str, ended: &Ended, text: &str) {
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(text, golden, "{name} differs from its golden file");
+}
+
+/// The names of all members of a document, at whatever depth.
+pub(crate) fn members(value: &serde_json::Value) -> BTreeSet<String> {
+    match value {
+        serde_json::Value::Array(items) => items.iter().flat_map(members).collect(),
+        serde_json::Value::Object(named) => {
+            let within = named.values().flat_map(members);
+            named.keys().cloned().chain(within).collect()
+        }
+        _ => BTreeSet::new(),
+    }
 }
 
 fn neutral(stderr: &str, lab: &Lab) -> String {

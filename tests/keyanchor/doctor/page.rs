@@ -5,9 +5,9 @@ use std::path::Path;
 
 use hsm_test::piv::Template;
 use hsm_test::softhsm::SoftHsm;
-use serde_json::Value;
 
 use super::{doctor, examined};
+use crate::golden::members;
 use crate::lab::{Lab, lab, run};
 use crate::{piv, tpm};
 
@@ -92,16 +92,6 @@ fn the_json_is_as_documented() {
 
 #[test]
 fn every_member_is_described() {
-    fn names(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| names(item, found)),
-            Value::Object(members) => members.iter().for_each(|(name, value)| {
-                found.insert(name.clone());
-                names(value, found);
-            }),
-            _ => {}
-        }
-    }
     let (softhsm, card, tpm) = (lab(), piv::with_key(Template::P256), tpm::lab());
     let key = tpm.tpm.key(&hsm_test::swtpm::Template::P256);
     tpm.tpm.persist(&key, 0x8100_0101);
@@ -112,7 +102,7 @@ fn every_member_is_described() {
         &mut tpm.with("tpm:handle=0x81000101", &tpm.tpm.chain(&key)),
     ] {
         let (_, steps) = examined(process);
-        steps.iter().for_each(|step| names(step, &mut found));
+        found.extend(steps.iter().flat_map(members));
         found.extend(steps.iter().map(|step| step["step"].as_str().expect("a name").to_owned()));
         found.extend(steps.iter().map(|step| step["status"].as_str().expect("one").to_owned()));
     }

@@ -1,11 +1,10 @@
 //! What `docs/list.md` shows is what is printed, and every member is described there.
 
-use std::collections::BTreeSet;
-
 use hsm_test::piv::{Algorithm, PinPolicy, Stored, Template, TouchPolicy};
 use hsm_test::softhsm::SoftHsm;
 use serde_json::Value;
 
+use crate::golden::members;
 use crate::lab::{Lab, lab};
 use crate::list::{items, json, list, table};
 use crate::piv::{self, PivLab};
@@ -119,22 +118,11 @@ fn the_table_of_a_card_is_as_documented_and_fits_eighty_columns() {
 
 #[test]
 fn every_member_is_described() {
-    fn names(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| names(item, found)),
-            Value::Object(members) => members.iter().for_each(|(name, value)| {
-                found.insert(name.clone());
-                names(value, found);
-            }),
-            _ => {}
-        }
-    }
     let (lab, card) = (shown(), card());
     let mut command = list(&lab);
     command.envs(card.pcscd.command_env());
     command.arg("--certificate").arg(lab.hsm.chain("laptop")).args(["--key", "/nonexistent"]);
-    let mut found = BTreeSet::new();
-    names(&json(&mut command), &mut found);
+    let found = members(&json(&mut command));
     let docs = include_str!("../../../docs/list.md");
     let missing: Vec<_> = found
         .iter()
