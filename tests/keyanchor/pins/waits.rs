@@ -1,5 +1,6 @@
 //! A token that is not there yet.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,16 +11,17 @@ use crate::lab::{lab, run};
 #[test]
 fn a_token_that_is_put_in_is_waited_for_and_named() {
     let lab = lab();
+    // The folder stays, as a reader does: a module in its sandbox may open that one and no other.
     let (tokens, away) = (lab.hsm.dir().join("tokens"), lab.hsm.dir().join("away"));
-    std::fs::rename(&tokens, &away).expect("pulled out");
-    std::fs::create_dir(&tokens).expect("an empty reader");
+    std::fs::create_dir(&away).expect("a place for them");
+    move_all(&tokens, &away);
     let mut command = for_key(&lab, "laptop");
     command.args(["--wait", "60s", "--pin-file"]).arg(lab.hsm.pin_file());
     let mut terminal = on_terminal(&command);
     terminal.wait_for("keyanchor: insert token 'lab'");
-    std::fs::remove_dir(&tokens).expect("empty");
-    std::fs::rename(&away, &tokens).expect("put in");
-    assert_eq!(finish(&mut terminal).code, 0, "{}", terminal.shown());
+    move_all(&away, &tokens);
+    let ended = finish(&mut terminal);
+    assert_eq!(ended.code, 0, "{} {}", ended.stderr, terminal.shown());
     assert_eq!(lab.server.requests().len(), 1);
 }
 
@@ -49,4 +51,11 @@ fn others_use_the_module_meanwhile() {
     crate::lab::granted(&mut lab.with_key("laptop"));
     assert!(waiting.try_wait().expect("it runs").is_none(), "it waits still");
     waiting.wait().expect("it ends");
+}
+
+fn move_all(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("a token");
+        std::fs::rename(entry.path(), to.join(entry.file_name())).expect("it moves");
+    }
 }
