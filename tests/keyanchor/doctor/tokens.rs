@@ -114,7 +114,7 @@ fn with_leaf(lab: &Lab, leaf: &Leaf) -> Command {
 fn a_certificate_that_breaks_a_rule_or_is_another_keys_is_told_as_by_a_run() {
     let lab = lab();
     let (now, public) = (SystemTime::now(), lab.hsm.public_key_pem("laptop"));
-    let expired = Leaf { not_before: now - 3 * DAY, not_after: now - DAY, ..Leaf::of(&public) };
+    let expired = Leaf { not_before: now - 3 * DAY, not_after: now - DAY / 2, ..Leaf::of(&public) };
     let (ended, steps) = broken(&with_leaf(&lab, &expired), "certificate", 3);
     assert!(ended.stderr.contains("it expired at"), "{}", ended.stderr);
     assert_eq!(step(&steps, "certificate")["facts"]["days_left"], -1);
