@@ -14,7 +14,7 @@ use crate::device::{Device, Found};
 use crate::key::public_key::Scheme;
 use crate::key::uri::TokenFilter;
 use crate::prompt::etiquette::{Etiquette, Waiting};
-use crate::prompt::program::stand_by;
+use crate::prompt::spawner::{self, Spawner};
 use crate::prompt::{GUARD, Notice, Terminal, bell};
 use crate::sandbox::Sandbox;
 use crate::wire::frame::{self, Frame};
@@ -45,8 +45,10 @@ pub fn run<D: Device>() -> ExitCode {
         );
         return told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2));
     }
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
-        return Terminal::guard();
+    match std::env::args_os().nth(1) {
+        Some(argument) if argument == GUARD => return Terminal::guard(),
+        Some(argument) if argument == spawner::ARGUMENT => return spawner::run(),
+        _ => {}
     }
     let Ok(outbox) = Outbox::on_stdout() else { return ExitCode::FAILURE };
     // There is one, as long as the process lives.
@@ -61,13 +63,10 @@ pub fn run<D: Device>() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Goes into a sandbox, where the main program wants one. Only a thread that starts a person's
-/// programs stays outside, and only where there may be any; all others are started from inside.
-fn confine<D: Device>(open: &Open, etiquette: &Etiquette, outbox: &Outbox) -> Result<(), Failure> {
+/// Goes into a sandbox, where the main program wants one: no thread stays outside, because there is only
+/// this one so far. What starts the user's programs is another process by then.
+fn confine<D: Device>(open: &Open, outbox: &Outbox) -> Result<(), Failure> {
     if let Some(also) = &open.sandbox {
-        if etiquette.may_start_a_program() {
-            left_to_this_thread(stand_by).map_err(resources)?;
-        }
         let sandbox = Sandbox::enter(&reach::allowance::<D>(open, also));
         outbox.send(&Reply::Notice(wire::Notice::Sandboxed(sandbox)));
     }
@@ -120,7 +119,7 @@ impl<D: Device> Host<D> {
         }
         match serde_json::from_slice(&json).map_err(|_| Failure::Protocol)? {
             Request::Open(open) => self.open(open, frames),
-            Request::Insert { token, pin } => self.wait_for(&token, pin),
+            Request::Insert { token, pin, sandbox } => self.wait_for(&token, pin, sandbox),
             Request::Select(wanted) => Ok(match self.device()?.select(&wanted)? {
                 Found::Visible(selected) => Reply::Selected(selected),
                 Found::Hidden => Reply::Hidden,
@@ -159,11 +158,14 @@ impl<D: Device> Host<D> {
         let file = open.parent_pin.clone().map(PinSource::File);
         let parent = Etiquette::new(PinRules { source: file, ..open.pin.clone() }, None);
         let etiquette = Etiquette::new(open.pin.clone(), value);
+        let programs = Spawner::where_needed(&open.pin).map_err(resources)?;
+        let parent = parent.with_programs(programs.clone());
+        let etiquette = etiquette.with_programs(programs);
         if open.strict_memory {
             let swappable = |error| Failure::Swappable { reason: paths::reason(&error) };
             secret::can_be_locked().map_err(swappable)?;
         }
-        confine::<D>(&open, &etiquette, self.outbox)?;
+        confine::<D>(&open, self.outbox)?;
         let patience = Duration::from_millis(open.patience);
         let mut lock = TokenLock::of(open.device.to_string(), patience);
         let device = D::open(open.device, patience, self.outbox, &mut |name| lock.take(name))?;
@@ -248,9 +250,14 @@ impl<D: Device> Host<D> {
     }
 
     /// Tells a person what to put in, until the main program wants no more. Nothing is open here.
-    fn wait_for(&self, token: &str, pin: PinRules) -> Result<Reply, Failure> {
+    fn wait_for(&self, token: &str, pin: PinRules, sandbox: bool) -> Result<Reply, Failure> {
+        let etiquette = Etiquette::new(pin.clone(), None);
+        let etiquette = etiquette.with_programs(Spawner::where_needed(&pin).map_err(resources)?);
+        if sandbox {
+            // Of what it holds nothing is worth more than a message.
+            let _ = Sandbox::enter(&reach::of_no_device());
+        }
         watch().map_err(resources)?;
-        let etiquette = Etiquette::new(pin, None);
         let stdin = io::stdin();
         let (person, notice) = (etiquette.way(), Notice::Insert(token));
         bell::ring(self.outbox, &person, &notice, bell::PATIENCE, |waits| {

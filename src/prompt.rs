@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::secret::Secret;
 use crate::wire::Awaited;
 use crate::wire::failure::Tries;
@@ -17,6 +19,7 @@ pub mod person;
 pub mod pinentry;
 pub mod program;
 mod source;
+pub mod spawner;
 mod terminal;
 
 pub use askpass::Askpass;
@@ -119,14 +122,14 @@ impl Notice<'_> {
 }
 
 /// Why there is no PIN.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoPin {
     /// The person gave up, or nobody waits for the answer any more.
     Cancelled,
     /// There is nobody to ask.
     Nobody,
     /// What was typed can be no PIN: why.
-    Unfit(&'static str),
+    Unfit(String),
     /// A program that was to ask cannot: which, and why.
     Unusable(String),
 }

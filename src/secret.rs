@@ -65,7 +65,8 @@ impl SecretBytes {
     /// # Errors
     /// When it cannot be read.
     pub fn read_from(&mut self, source: &mut impl Read) -> io::Result<()> {
-        loop {
+        // A socket that is asked for no bytes waits for some all the same.
+        while self.length < self.capacity {
             match source.read(self.room()) {
                 Ok(0) => return Ok(()),
                 Ok(read) => self.length += read,
@@ -73,6 +74,7 @@ impl SecretBytes {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     /// Adds one, for which there is room.

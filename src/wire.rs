@@ -45,6 +45,8 @@ pub enum Request {
         token: String,
         /// Who may be told, and what they may not see. No PIN is sent.
         pin: PinRules,
+        /// Whether the host goes into a sandbox.
+        sandbox: bool,
     },
     /// Say what a login to the token that is named, or to that of the selected key, would meet. No
     /// PIN is read or sent, and nobody is asked. Answered by [`Reply::Foreseen`].

@@ -1,9 +1,11 @@
 //! What breaks, what happens then, and the tests that break it and look: one table for people, who run it with
 //! `make faults`, and for `docs/faults.md`.
 //!
-//! The numbers are those of the project's list of hazards: F is a fault, G a goal with a figure.
+//! The numbers are those of the project's list of hazards: F is a fault, G a goal with a figure, H, M and L what once
+//! broke when it was tried.
 
 mod computer;
+mod hostile_spawner;
 mod inside;
 mod network;
 mod report;
@@ -27,13 +29,14 @@ pub struct Row {
 }
 
 /// What the rows of a part of the table are about, and the rows.
-pub const PARTS: [(&str, &[Row]); 6] = [
+pub const PARTS: [(&str, &[Row]); 7] = [
     ("A token and its module", token::MODULES),
     ("A YubiKey, another card, a TPM", token::DEVICES),
     ("The network and the service", network::ROWS),
     ("The cache and many runs at once", computer::CACHE),
     ("This computer", computer::ROWS),
     ("Secrets, and what the program is made of", inside::ROWS),
+    ("A hostile module, and the programs of the user", hostile_spawner::ROWS),
 ];
 
 /// Those of `known` that are meant by `tests` of a row.

@@ -9,6 +9,12 @@ use crate::prompt::pin_file;
 use crate::sandbox::Allowance;
 use crate::wire::{FilePath, Open};
 
+/// What one needs that tells the user which token to insert, and opens nothing.
+pub(super) fn of_no_device() -> Allowance {
+    let write = paths::shelter().ok().flatten();
+    Allowance { write: write.into_iter().collect(), ..Allowance::default() }
+}
+
 /// All that it may do; `also` are folders that somebody has allowed by name.
 pub(super) fn allowance<D: Device>(open: &Open, also: &[FilePath]) -> Allowance {
     let mut allowance = D::reach(&open.device);

@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(answered("exit 0").as_deref(), Ok(""));
         assert_eq!(answered("echo 1234; exit 1"), Err(NoPin::Cancelled));
         assert_eq!(answered("kill $$"), Err(NoPin::Cancelled));
-        let unfit = NoPin::Unfit("the PIN is not UTF-8 text");
+        let unfit = NoPin::Unfit("the PIN is not UTF-8 text".to_owned());
         assert_eq!(answered("printf '\\377\\n'"), Err(unfit));
         let Err(NoPin::Unusable(reason)) = answered("yes | tr -d '\\n'") else { panic!("endless") };
         assert!(reason.ends_with(": its answer is longer than 1000 bytes"), "{reason}");

@@ -3,9 +3,11 @@
 //! only by one who asked for it by name. A PIN that was refused is not sent again, by any run.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use crate::paths;
 use crate::prompt::source::{self, Marked};
+use crate::prompt::spawner::Spawner;
 use crate::prompt::{NoPin, Pin, PinRequest, Prompt, Source, caller, person};
 use crate::refusals::Refusals;
 use crate::secret::Secret;
@@ -61,8 +63,8 @@ pub type Waiting<'a> = dyn FnMut(bool) -> Result<(), Failure> + 'a;
 /// One run's behaviour towards PINs and people.
 pub struct Etiquette {
     configured: Option<Source>,
-    /// One that is for others; no program that is started has it.
-    withheld: Option<Source>,
+    /// What starts the programs that may be wanted.
+    programs: Option<Arc<Spawner>>,
     rules: PinRules,
     last: Option<Attempt>,
     /// What was typed and refused in this run, by a hash whose key nobody knows.
@@ -79,13 +81,20 @@ enum Attempt {
 }
 
 impl Etiquette {
-    /// By those rules; `value` is the `pin-value`, where they name it.
+    /// By those rules; `value` is the `pin-value`, where they name it. A descriptor that holds a PIN is closed
+    /// for all that is started or loaded later, also where the PIN is withheld.
     #[must_use]
     pub fn new(mut rules: PinRules, value: Option<Secret>) -> Self {
         let configured = rules.source.take().map(|place| Source::new(place, value));
-        let withheld = rules.withheld.take().map(|place| Source::new(place, None));
-        let (refused, hash) = (Vec::new(), RandomState::new());
-        Self { configured, withheld, rules, last: None, refused, hash }
+        drop(rules.withheld.take().map(|place| Source::new(place, None)));
+        let (programs, refused, hash) = (None, Vec::new(), RandomState::new());
+        Self { configured, programs, rules, last: None, refused, hash }
+    }
+
+    /// With the process that starts the programs among the ways to a PIN or the user.
+    #[must_use]
+    pub fn with_programs(self, programs: Option<Arc<Spawner>>) -> Self {
+        Self { programs, ..self }
     }
 
     /// Whether a token's last try may be used.
@@ -100,13 +109,6 @@ impl Etiquette {
         self.configured.is_some()
     }
 
-    /// Whether a program may have to be started, for the PIN or to reach the person.
-    #[must_use]
-    pub fn may_start_a_program(&self) -> bool {
-        self.configured.as_ref().is_some_and(Source::is_a_program)
-            || person::is_reached_by_a_program(self.rules.no_prompt)
-    }
-
     /// Who can be asked, and told what is waited for.
     #[must_use]
     pub fn person(&self) -> Box<dyn Prompt> {
@@ -115,10 +117,8 @@ impl Etiquette {
 
     /// The way to them, for a time when this is in use.
     pub fn way(&self) -> impl Fn() -> Box<dyn Prompt> + Sync + use<> {
-        let sources = self.configured.iter().chain(&self.withheld);
-        let hidden: Vec<_> = sources.filter_map(Source::variable).map(str::to_owned).collect();
-        let no_prompt = self.rules.no_prompt;
-        move || person::reach(no_prompt, &hidden)
+        let (no_prompt, programs) = (self.rules.no_prompt, self.programs.clone());
+        move || person::reach(no_prompt, programs.as_ref())
     }
 
     /// Whether one attempt may be made now, without any PIN.
@@ -186,7 +186,7 @@ impl Etiquette {
             return self.ask(door, None, waiting);
         }
         let Some(configured) = &mut self.configured else { return self.ask(door, None, waiting) };
-        match stored(configured, door, tries, waiting)? {
+        match stored(configured, self.programs.as_deref(), door, tries, waiting)? {
             Stored::Good(pin, file) => {
                 if self.configured.as_ref().is_some_and(Source::may_take_long) {
                     // Another process may have used up a try meanwhile.
@@ -302,7 +302,7 @@ impl Etiquette {
         answer.map_err(|none| match none {
             NoPin::Cancelled => Failure::PinCancelled { of },
             NoPin::Nobody => Failure::NoTerminal { of, prompts: !self.rules.no_prompt },
-            NoPin::Unfit(reason) => cannot(of, reason),
+            NoPin::Unfit(reason) => cannot(of, &reason),
             NoPin::Unusable(reason) => Failure::Asker { of, reason },
         })
     }
@@ -341,6 +341,7 @@ enum Stored {
 /// refused; of a file only when it has been read, since it may be another one by then.
 fn stored(
     source: &mut Source,
+    programs: Option<&Spawner>,
     door: &dyn Door,
     tries: Tries,
     waiting: &mut Waiting<'_>,
@@ -355,11 +356,11 @@ fn stored(
     }
     let read = if source.may_take_long() {
         waiting(true)?;
-        let read = source.read();
+        let read = source.read(programs);
         waiting(false)?;
         read
     } else {
-        source.read()
+        source.read(programs)
     };
     let (secret, file) = read.map_err(|reason| Failure::PinSource {
         of: of.clone(),

@@ -3,10 +3,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::prompt::program::locate;
-use crate::prompt::{Askpass, Desktop, NoPin, Notice, PinRequest, Pinentry, Prompt, Terminal};
+use crate::prompt::spawner::{Programs, Spawner};
+use crate::prompt::{
+    Askpass, Desktop, NoPin, Nobody, Notice, PinRequest, Pinentry, Prompt, Terminal,
+};
 use crate::secret::Secret;
 
 /// The variable that names a pinentry, which is then always used.
@@ -24,18 +28,31 @@ const PINENTRIES: [&str; 8] = [
     "pinentry-x11",
 ];
 
-/// The way to the person, if there is one. `hidden` are the variables of the environment that hold
-/// a PIN: no program sees them. With `no_prompt` nobody is asked and no dialog appears, but what is
-/// waited for is still told.
+/// The way to the user, if there is one; `programs` starts the programs among them. With `no_prompt`
+/// nobody is asked and no dialog appears, but notices are still shown.
 #[must_use]
-pub fn reach(no_prompt: bool, hidden: &[String]) -> Box<dyn Prompt> {
+pub fn reach(no_prompt: bool, programs: Option<&Arc<Spawner>>) -> Box<dyn Prompt> {
+    let by_programs = || -> Box<dyn Prompt> {
+        match programs {
+            Some(spawner) => Box::new(Programs(Arc::clone(spawner))),
+            None => Box::new(Nobody),
+        }
+    };
+    let chosen = Surroundings::read(|name| std::env::var_os(name)).chosen().is_some();
+    let terminal = if chosen && !no_prompt { None } else { Terminal::open() };
+    let user = terminal.map_or_else(by_programs, |terminal| Box::new(terminal));
+    if no_prompt { Box::new(OnlyTold(user)) } else { user }
+}
+
+/// The way to the user by programs alone, for the process that starts them. `hidden` are the variables of
+/// the environment that hold a PIN: no program sees them.
+#[must_use]
+pub fn by_programs(no_prompt: bool, hidden: &[String]) -> Box<dyn Prompt> {
     let around = Surroundings::read(|name| std::env::var_os(name));
-    if no_prompt {
-        return Box::new(OnlyTold(terminal_or(|| around.desktop(Vec::new(), hidden))));
-    }
     match around.chosen() {
+        _ if no_prompt => Box::new(around.desktop(Vec::new(), hidden)),
         Some(asker) => asker.with(hidden),
-        None => terminal_or(|| around.desktop(around.dialogs(|name| locate(name).ok()), hidden)),
+        None => Box::new(around.desktop(around.dialogs(|name| locate(name).ok()), hidden)),
     }
 }
 
@@ -45,13 +62,6 @@ pub fn is_reached_by_a_program(no_prompt: bool) -> bool {
     let around = Surroundings::read(|name| std::env::var_os(name));
     let asks = !no_prompt && around.chosen().is_some();
     asks || (around.notifications && Terminal::open().is_none())
-}
-
-fn terminal_or(desktop: impl FnOnce() -> Desktop) -> Box<dyn Prompt> {
-    match Terminal::open() {
-        Some(terminal) => Box::new(terminal),
-        None => Box::new(desktop()),
-    }
 }
 
 /// What the environment says about the person.

@@ -1,7 +1,6 @@
 //! A program that is asked for something: a pinentry, an askpass, the user's own command. It is
 //! started without a shell, and sees no variable that may hold a PIN. Nothing of it outlives the
-//! main program, which waits for its answer, dialog and all. (Of a host that is killed only a pinentry
-//! learns at once, by the end of its stdin.)
+//! device host that waits for its answer, dialog and all: the process that starts it sees the end of both.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -11,6 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -22,11 +22,9 @@ use crate::secret::{Secret, SecretBytes};
 
 mod echo;
 mod locate;
-mod starter;
 
 pub use echo::Echo;
 pub use locate::locate;
-pub use starter::stand_by;
 
 /// How long a program may take to end once it is told to.
 const GRACE: Duration = Duration::from_millis(500);
@@ -42,7 +40,7 @@ pub struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
-    /// Our stdin, which hangs up when the main program is gone: then nobody waits for an answer.
+    /// Our stdin, which hangs up when the device host is gone: then nobody waits for an answer.
     caller: OwnedFd,
     /// For messages.
     name: String,
@@ -67,6 +65,15 @@ pub fn command(argv: &[impl AsRef<OsStr>], hidden: &[String]) -> Result<Command,
     Ok(command)
 }
 
+/// Starts it so that it takes every signal, whatever this thread leaves aside.
+fn with_all_signals(mut command: Command) -> std::io::Result<Child> {
+    let own = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let child = command.spawn();
+    // It was valid before.
+    let _ = own.and_then(|own| own.thread_set_mask());
+    child
+}
+
 /// All that a program says, if it ends well.
 ///
 /// # Errors
@@ -83,7 +90,7 @@ pub fn output(
     });
     answer.map_err(|none| match none {
         NoPin::Unusable(reason) => reason,
-        NoPin::Unfit(reason) => reason.to_owned(),
+        NoPin::Unfit(reason) => reason,
         NoPin::Cancelled | NoPin::Nobody => "nobody waits for its answer any more".to_owned(),
     })
 }
@@ -116,7 +123,7 @@ impl Program {
         if as_a_group {
             command.process_group(0);
         }
-        let mut child = starter::spawn(command).map_err(said)?;
+        let mut child = with_all_signals(command).map_err(said)?;
         let stdin = child.stdin.take();
         #[expect(clippy::expect_used, reason = "we ask for the pipe ourselves")]
         let stdout = child.stdout.take().expect("stdout was piped by `command`");
@@ -292,7 +299,7 @@ impl Drop for Program {
 /// # Errors
 /// When it is not text.
 pub fn typed(bytes: SecretBytes) -> Result<Secret, NoPin> {
-    Secret::from_utf8(bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))
+    Secret::from_utf8(bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text".to_owned()))
 }
 
 /// One dialog at a time: two would lie on top of each other, and a person would answer the wrong one.

@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use zeroize::Zeroizing;
 
 use crate::paths::{self, Mark};
-use crate::prompt::program;
+use crate::prompt::spawner::Spawner;
 use crate::secret::{Secret, SecretBytes};
 use crate::wire::PinSource;
 use crate::wire::failure::Origin;
@@ -20,7 +20,7 @@ use crate::wire::failure::Origin;
 const LONGEST: usize = 255;
 
 /// Most that is read of a source, in bytes: enough to tell a long PIN from a file of another kind.
-const MOST: usize = 1024;
+pub(super) const MOST: usize = 1024;
 
 /// The place of a PIN.
 pub struct Source {
@@ -74,21 +74,6 @@ impl Source {
         self.place.may_take_long()
     }
 
-    /// Whether a program has to be started for it.
-    #[must_use]
-    pub fn is_a_program(&self) -> bool {
-        matches!(self.place, PinSource::Command(_))
-    }
-
-    /// The variable that holds the PIN: no program that is started need see it.
-    #[must_use]
-    pub fn variable(&self) -> Option<&str> {
-        match &self.place {
-            PinSource::Environment(name) => Some(name),
-            _ => None,
-        }
-    }
-
     /// Which file it is, where it is one, and whether it could be read. It is not.
     ///
     /// # Errors
@@ -109,13 +94,17 @@ impl Source {
         }
     }
 
-    /// Reads the PIN. What is not a file may be read once only.
+    /// Reads the PIN; `programs` starts the one of `--pin-command`. What is not a file may be read once
+    /// only.
     ///
     /// # Errors
     /// When there is none, or what is there cannot be one.
-    pub fn read(&mut self) -> Result<(Secret, Marked), String> {
+    pub fn read(&mut self, programs: Option<&Spawner>) -> Result<(Secret, Marked), String> {
         let (bytes, file) = match &self.place {
-            PinSource::Command(words) => (from_program(words)?, None),
+            PinSource::Command(_) => {
+                let programs = programs.ok_or("no process is there to start it")?;
+                return programs.pin_from_command().map(|pin| (pin, None));
+            }
             // Made anew with each start of the service: that it is another file means nothing.
             PinSource::Credential(name) => (from_file(credential(name)?)?.0, None),
             PinSource::Descriptor(_) => (from_descriptor(self.open.take())?, None),
@@ -187,15 +176,13 @@ fn from_variable(value: Option<OsString>) -> Result<SecretBytes, String> {
     Ok(SecretBytes::from(Zeroizing::new(value.into_encoded_bytes()).as_slice()))
 }
 
-/// The message names the program as the user does: where it really is need not be said too.
-fn from_program(words: &[String]) -> Result<SecretBytes, String> {
+/// Why a program gave no PIN, without its name where the message has it already.
+pub(super) fn named_by_user(words: &[String], reason: String) -> String {
     let named = words.first().map(PathBuf::from).unwrap_or_default();
     let really = std::fs::canonicalize(&named).unwrap_or_default();
-    program::output(words, &[], MOST).map_err(|reason| {
-        let names = [named, really].map(|path| format!("{}: ", path.display()));
-        let bare = names.iter().find_map(|name| reason.strip_prefix(name.as_str()));
-        bare.map(str::to_owned).unwrap_or(reason)
-    })
+    let names = [named, really].map(|path| format!("{}: ", path.display()));
+    let bare = names.iter().find_map(|name| reason.strip_prefix(name.as_str()));
+    bare.map(str::to_owned).unwrap_or(reason)
 }
 
 /// The PIN that a source holds: the first line break at the end is not part of it (RFC 7512 §7 and
@@ -239,7 +226,7 @@ mod tests {
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode))
             .expect("chmod");
         let mut source = Source::new(PinSource::File(FilePath(file.path().into())), None);
-        source.read().map(|(pin, _)| pin.expose().to_owned())
+        source.read(None).map(|(pin, _)| pin.expose().to_owned())
     }
 
     #[test]
@@ -266,8 +253,8 @@ mod tests {
     #[test]
     fn a_pin_value_is_given_out_once() {
         let mut source = Source::new(PinSource::Value, Some(Secret::new("1234".into())));
-        assert!(source.read().is_ok());
-        assert!(source.read().is_err());
+        assert!(source.read(None).is_ok());
+        assert!(source.read(None).is_err());
     }
 
     #[test]
@@ -277,20 +264,10 @@ mod tests {
         let number = std::os::fd::IntoRawFd::into_raw_fd(file);
         let mut source = Source::new(PinSource::Descriptor(number.cast_unsigned()), None);
         assert!(std::fs::metadata(format!("/proc/self/fd/{number}")).is_err(), "it is open still");
-        assert_eq!(source.read().map(|(pin, _)| pin.expose().to_owned()).as_deref(), Ok("1234"));
-        assert!(source.read().is_err());
-    }
-
-    #[test]
-    fn a_program_gives_the_pin_by_its_output_and_no_shell_is_there() {
-        let from = |words: &[&str]| {
-            let words = words.iter().map(|word| (*word).to_owned()).collect();
-            Source::new(PinSource::Command(words), None)
-                .read()
-                .map(|(pin, _)| pin.expose().to_owned())
-        };
-        assert_eq!(from(&["/bin/echo", "12;34", "$HOME"]).as_deref(), Ok("12;34 $HOME"));
-        assert!(from(&["/bin/false"]).is_err_and(|why| why.contains("exit status: 1")));
-        assert!(from(&["/no/such/program"]).is_err());
+        assert_eq!(
+            source.read(None).map(|(pin, _)| pin.expose().to_owned()).as_deref(),
+            Ok("1234")
+        );
+        assert!(source.read(None).is_err());
     }
 }

@@ -4,3 +4,4 @@
 mod memory;
 mod processes;
 mod sandbox;
+mod spawner;

@@ -18,7 +18,7 @@ mod nowhere;
 mod page;
 mod prompts;
 mod refused;
-mod runs;
+pub(crate) mod runs;
 mod wire;
 
 /// A TPM, a server that trusts its keys, and a folder for the rest.

@@ -60,7 +60,7 @@ pub fn pin(data: &[u8]) {
 /// The same where it stands in the URI.
 fn of_value(pin: &str) -> Result<(), String> {
     let mut source = Source::new(PinSource::Value, Some(Secret::new(pin.to_owned())));
-    source.read().map(|(read, _)| assert_eq!(read.expose(), pin))
+    source.read(None).map(|(read, _)| assert_eq!(read.expose(), pin))
 }
 
 fn refused(origin: Origin, reason: String) {

@@ -101,7 +101,7 @@ fn a_program_that_is_no_pinentry_is_left() {
     assert_eq!(reason("GETPIN) yes '# nothing';;"), "its answer has too many lines");
     assert_eq!(reason("GETPIN) yes | tr -d '\\n';;"), "its answer is longer than 1000 bytes");
     assert_eq!(reason("GETPIN) yes D $(printf %0900d 7);;"), "its answer is too long");
-    let unfit = NoPin::Unfit("the PIN is not UTF-8 text");
+    let unfit = NoPin::Unfit("the PIN is not UTF-8 text".to_owned());
     assert_eq!(answer("GETPIN) printf 'D \\377\\nOK\\n';;"), Err(unfit));
 }
 

@@ -59,9 +59,10 @@ impl Line {
     /// The whole line, or why it is none.
     pub(super) fn finish(self) -> Result<Secret, NoPin> {
         if self.too_long {
-            return Err(NoPin::Unfit("the PIN is longer than 255 bytes"));
+            return Err(NoPin::Unfit("the PIN is longer than 255 bytes".to_owned()));
         }
-        Secret::from_utf8(self.bytes).map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text"))
+        Secret::from_utf8(self.bytes)
+            .map_err(|_| NoPin::Unfit("the PIN is not UTF-8 text".to_owned()))
     }
 }
 
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_was_cut_is_refused_even_when_it_is_shortened_again() {
-        let too_long = Err(NoPin::Unfit("the PIN is longer than 255 bytes"));
+        let too_long = Err(NoPin::Unfit("the PIN is longer than 255 bytes".to_owned()));
         assert_eq!(typed(&[b'1'; 255]), Ok("1".repeat(255)));
         assert_eq!(typed(&[b'1'; 256]), too_long);
         assert_eq!(typed(&[[b'1'; 300].as_slice(), &[DELETE; 50]].concat()), too_long);
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_refused_by_name() {
-        assert_eq!(typed(b"12\xff"), Err(NoPin::Unfit("the PIN is not UTF-8 text")));
+        assert_eq!(typed(b"12\xff"), Err(NoPin::Unfit("the PIN is not UTF-8 text".to_owned())));
     }
 
     #[test]

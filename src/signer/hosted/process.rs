@@ -107,7 +107,12 @@ impl Messenger {
         let pin = settings.pin.clone().withholding();
         let mut standby = Standby::start(program, settings)?;
         let stdin = standby.0.as_mut().and_then(|child| child.stdin.as_mut());
-        let told = stdin.map(|stdin| frame::write(stdin, &Request::Insert { token, pin }));
+        let told = stdin.map(|stdin| {
+            frame::write(
+                stdin,
+                &Request::Insert { token, pin, sandbox: settings.sandbox.is_some() },
+            )
+        });
         // One that has died tells nobody, and the token is waited for all the same.
         drop(told);
         Ok(Self(standby))

@@ -33,6 +33,10 @@ pub(super) const EXCEPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "only where somebody ends the process that starts programs, or it is missing by a fault of ours",
+        &["no process is there to start it", "the process that starts programs has ended"],
+    ),
+    (
         "never told: a file of the cache that is not as it must be is a miss",
         &["others can read or change it"],
     ),

@@ -12,11 +12,11 @@ use crate::golden::compare;
 use crate::lab::{Ended, run};
 
 pub(super) const HANDLE: u32 = 0x8100_0101;
-pub(super) const BY_HANDLE: &str = "tpm:handle=0x81000101";
+pub(crate) const BY_HANDLE: &str = "tpm:handle=0x81000101";
 pub(super) const PASSWORD: &str = "s3cret";
 
 /// A key whose password does not count towards lock-out.
-pub(super) const NO_DA: Template = Template { password: Some(PASSWORD), ..Template::P256 };
+pub(crate) const NO_DA: Template = Template { password: Some(PASSWORD), ..Template::P256 };
 /// One whose password does.
 pub(super) const PROTECTED: Template = Template { protected: true, ..NO_DA };
 
