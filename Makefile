@@ -2,13 +2,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults soak stress interop fuzz bench lint sizes build programs packages rust python clean
+.PHONY: help demo test faults soak stress interop fuzz bench lint sizes install uninstall build programs packages rust python clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 CARGO_DENY := 0.20.2
 CARGO_FUZZ := 0.13.2
 SECONDS_EACH := 60
+PREFIX := /usr/local
+PROGRAMS := $(RELEASE)
 THREADS := $(shell echo $$((2 * $$(nproc)))) # most tests wait
 DEVICE := pkcs11
 
@@ -63,6 +65,15 @@ sizes: programs ## what the programs weigh, and what they are linked with
 		test $$crates -le 260 || { echo 'over the budget of 260 crates'; exit 1; }
 	@test $$(stat -c %s $(RELEASE)/keyanchor) -le 7000000 || { echo 'keyanchor is over its budget of 7 MB'; exit 1; }
 	@! readelf -d $(RELEASE)/keyanchor | grep NEEDED | grep -vqE '\[(libc|libm|libgcc_s|ld-linux[^]]*)\.so' || { echo 'keyanchor needs a library that it must not need'; exit 1; }
+
+install: ## the programs that were built, to PREFIX=/usr/local below DESTDIR; not readable, so that nobody can attach to them
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/keyanchor'
+	install -m 0711 '$(PROGRAMS)/keyanchor' '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 0711 $(foreach device,pkcs11 tpm piv,'$(PROGRAMS)/keyanchor-$(device)') '$(DESTDIR)$(PREFIX)/libexec/keyanchor/'
+
+uninstall: ## takes them away
+	rm -f '$(DESTDIR)$(PREFIX)/bin/keyanchor' $(foreach device,pkcs11 tpm piv,'$(DESTDIR)$(PREFIX)/libexec/keyanchor/keyanchor-$(device)')
+	-rmdir '$(DESTDIR)$(PREFIX)/libexec/keyanchor'
 
 build: programs ## the programs and the lab's, in target/release
 	cargo build --release --locked -p hsm-test

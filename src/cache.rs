@@ -15,13 +15,13 @@ pub mod flight;
 pub mod key;
 pub mod moment;
 
-pub use entry::{Entry, Label, State};
+pub use entry::{Entry, Label, State, shift};
 pub use flight::{Flight, Told, Turn};
 pub use key::{Hash, Inputs};
 pub use moment::Moment;
 
-/// Longest entry that is read, in bytes: a session token has a few hundred, and no fixed maximum.
-const LONGEST: u64 = 64 * 1024;
+/// Longest entry that is written and read, in bytes: a session token has a few hundred, and no fixed maximum.
+const LONGEST: u64 = 256 * 1024;
 
 /// How long an entry that has ended is kept; `cache list` shows it so long.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -56,7 +56,11 @@ impl Cache {
         self.sweep(&label.obtained);
         // A power failure may leave the file empty or torn, which is a miss: that is not worth a disk's
         // time.
-        paths::write_volatile(&self.path(&label.key), &label.file(credentials))
+        let (path, file) = (self.path(&label.key), label.file(credentials));
+        if file.len() as u64 > LONGEST {
+            return Err(Error::TooLarge { path, limit: LONGEST });
+        }
+        paths::write_volatile(&path, &file)
     }
 
     /// All entries, those that end first at the beginning.

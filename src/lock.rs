@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 use crate::deadline::jitter;
 use crate::paths;
 
-/// A lock that is held.
+/// A lock that is held. It is given back when this is dropped, also where a process that a module has
+/// forked still has a copy of the file.
 pub struct Lock {
     /// `None` where there is no folder for locks, or none that is safe (a read-only home, a link):
     /// better unlocked than not at all, since only concurrent runs need it.
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 /// The name of the lock of a device: its kind, and whatever tells it from others of that kind.
@@ -29,18 +30,25 @@ impl Lock {
     /// next attempt; it passes that time, and says whether there is to be one. `None` if not.
     #[must_use]
     pub fn take(name: &str, wait: &mut dyn FnMut(Duration) -> bool) -> Option<Self> {
-        let unlocked = Some(Self { _file: None });
+        let unlocked = Some(Self { file: None });
         let Ok(Some(folder)) = paths::shelter() else { return unlocked };
         let Ok(file) = paths::open_lock(&folder.join(format!("{name}.lock"))) else {
             return unlocked;
         };
         loop {
             match file.try_lock() {
-                Ok(()) => return Some(Self { _file: Some(file) }),
+                Ok(()) => return Some(Self { file: Some(file) }),
                 Err(TryLockError::Error(_)) => return unlocked,
                 Err(TryLockError::WouldBlock) if wait(jitter(5, 50)) => {}
                 Err(TryLockError::WouldBlock) => return None,
             }
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A file that cannot be unlocked is when its last copy is closed.
+        let _ = self.file.as_ref().map(File::unlock);
     }
 }

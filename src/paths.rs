@@ -98,6 +98,20 @@ pub fn reason(error: &io::Error) -> String {
 /// # Errors
 /// When it is not there, is not a regular file, or somebody else could change it.
 pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
+    trusted(path, false)
+}
+
+/// The canonical path of a program of ours that is about to be started, by the same rules. Only a folder such as
+/// `/tmp` may lie above it, where everybody can write and nobody can replace what is another's: a build may
+/// be anywhere.
+///
+/// # Errors
+/// As [`trusted_code`].
+pub fn trusted_program(path: &Path) -> Result<PathBuf, Error> {
+    trusted(path, true)
+}
+
+fn trusted(path: &Path, sticky_above: bool) -> Result<PathBuf, Error> {
     let canonical = fs::canonicalize(path).map_err(|source| io_error(path, source))?;
     for (depth, place) in canonical.ancestors().enumerate() {
         let metadata = fs::symlink_metadata(place).map_err(|source| io_error(place, source))?;
@@ -107,7 +121,8 @@ pub fn trusted_code(path: &Path) -> Result<PathBuf, Error> {
         if !owned_by_root_or_us(&metadata) {
             return Err(not_safe(place, "belongs to another user"));
         }
-        if writable_by_others(&metadata) {
+        let sticky = sticky_above && depth > 0 && metadata.mode() & 0o1000 != 0;
+        if writable_by_others(&metadata) && !sticky {
             return Err(not_safe(place, "others can write to it"));
         }
     }
@@ -139,6 +154,9 @@ fn open_secret(path: &Path) -> Result<(File, Mark), Error> {
     }
     if metadata.mode() & 0o007 != 0 {
         return Err(not_safe(path, "every user of this computer can read or change it"));
+    }
+    if metadata.mode() & 0o020 != 0 {
+        return Err(not_safe(path, "its group can change it"));
     }
     Ok((file, Mark::of(&metadata)))
 }
@@ -232,10 +250,10 @@ fn owned_by_root_or_us(metadata: &Metadata) -> bool {
     metadata.uid() == 0 || metadata.uid() == our_uid()
 }
 
-/// Group-writable counts as writable by others, unless the group is root's.
+/// Group-writable counts as writable by others, whatever the group: where there is an access control list
+/// these bits are its mask, and say that some user or group it names may write (acl(5)).
 fn writable_by_others(metadata: &Metadata) -> bool {
-    let mode = metadata.mode();
-    mode & 0o002 != 0 || (mode & 0o020 != 0 && metadata.gid() != 0)
+    metadata.mode() & 0o022 != 0
 }
 
 fn io_error(path: &Path, source: io::Error) -> Error {
@@ -269,6 +287,8 @@ mod tests {
         let folder = folder();
         assert!(read_secret(&file(folder.path(), "a", 0o600), 10).is_ok());
         assert!(read_secret(&file(folder.path(), "b", 0o640), 10).is_ok());
+        let writable = read_secret(&file(folder.path(), "e", 0o660), 10);
+        assert!(matches!(writable, Err(Error::Unsafe { .. })), "nor one that its group can change");
         assert!(matches!(
             read_secret(&file(folder.path(), "c", 0o644), 10),
             Err(Error::Unsafe { .. })
@@ -293,6 +313,7 @@ mod tests {
         let folder = folder();
         assert!(trusted_code(&file(folder.path(), "good", 0o755)).is_ok());
         assert!(trusted_code(&file(folder.path(), "open", 0o757)).is_err());
+        assert!(trusted_code(&file(folder.path(), "group", 0o775)).is_err(), "of group root too");
         assert!(trusted_code(folder.path()).is_err(), "a folder is not a module");
         let shared = folder.path().join("shared");
         fs::create_dir(&shared).expect("mkdir");

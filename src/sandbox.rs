@@ -95,6 +95,56 @@ mod tests {
         assert!(File::open(file(&neither)).is_ok(), "other threads are outside");
     }
 
+    /// What Landlock does not limit, since nothing is opened: seen on a file that can be written.
+    #[test]
+    fn no_file_is_changed_by_its_path_and_none_is_opened_to_others() {
+        use std::fs::Permissions;
+        use std::os::unix::fs::{PermissionsExt, lchown};
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("file");
+        write(&file).expect("file");
+        let mode = |mode| Permissions::from_mode(mode);
+        let chown = |file: &Path| lchown(file, None, Some(rustix::process::getgid().as_raw()));
+        assert!(std::fs::set_permissions(&file, mode(0o600)).is_ok() && chown(&file).is_ok());
+        let write = vec![folder.path().into()];
+        inside(Allowance { write, ..Allowance::default() }, || {
+            assert!(refused(std::fs::set_permissions(&file, mode(0o4755))));
+            assert!(refused(std::fs::set_permissions(&file, mode(0o600))));
+            assert!(refused(chown(&file)));
+            let now = rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 };
+            let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+            let flags = rustix::fs::AtFlags::empty();
+            let dated = rustix::fs::utimensat(rustix::fs::CWD, &file, &times, flags);
+            assert!(refused(dated.map_err(io::Error::from)));
+            let attribute = rustix::fs::XattrFlags::empty();
+            let set = rustix::fs::setxattr(&file, "user.test", b"1", attribute);
+            assert!(refused(set.map_err(io::Error::from)));
+            let open = File::options().write(true).open(&file).expect("it may be written");
+            for open_to_others in [0o4700, 0o2700, 0o620, 0o602] {
+                assert!(refused(open.set_permissions(mode(open_to_others))), "{open_to_others:o}");
+            }
+            assert!(open.set_permissions(mode(0o640)).is_ok(), "as databases do");
+            assert!(open.set_modified(std::time::SystemTime::now()).is_ok());
+        });
+        let mode = std::fs::metadata(&file).expect("file").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn no_namespace_is_made_and_programs_are_started_all_the_same() {
+        let unshared = || std::process::Command::new("unshare").args(["-U", "true"]).output();
+        let python = "import ctypes,os,sys; p=ctypes.CDLL(None,use_errno=True).syscall(56,0x10000011,0,0,0,0); \
+                      os._exit(0) if p==0 else sys.exit(ctypes.get_errno() if p<0 else 0)";
+        let cloned = || std::process::Command::new("python3").args(["-c", python]).output();
+        assert!(cloned().is_ok_and(|output| output.status.success()), "outside it can be made");
+        inside(Allowance::default(), || {
+            assert!(unshared().is_ok_and(|output| !output.status.success()));
+            let output = cloned().expect("python3 starts");
+            assert_eq!(output.status.code(), Some(13), "{output:?}");
+            assert!(std::process::Command::new("true").status().is_ok_and(|it| it.success()));
+        });
+    }
+
     #[test]
     fn sockets_are_those_of_this_computer_unless_others_are_allowed() {
         inside(Allowance::default(), || {

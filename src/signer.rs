@@ -170,6 +170,14 @@ pub enum Error {
         /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
+    /// A device host that others could have changed: it is not started.
+    #[error("the device host {program} is not safe to start")]
+    UnsafeHost {
+        /// Its name.
+        program: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A person did not answer in time.
     #[error("{} within {waited:?}", missed(*.awaited))]
     NobodyAnswered {

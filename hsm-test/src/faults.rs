@@ -5,6 +5,7 @@
 //! broke when it was tried.
 
 mod computer;
+mod hostile_neighbours;
 mod hostile_spawner;
 mod inside;
 mod network;
@@ -29,7 +30,7 @@ pub struct Row {
 }
 
 /// What the rows of a part of the table are about, and the rows.
-pub const PARTS: [(&str, &[Row]); 7] = [
+pub const PARTS: [(&str, &[Row]); 8] = [
     ("A token and its module", token::MODULES),
     ("A YubiKey, another card, a TPM", token::DEVICES),
     ("The network and the service", network::ROWS),
@@ -37,6 +38,7 @@ pub const PARTS: [(&str, &[Row]); 7] = [
     ("This computer", computer::ROWS),
     ("Secrets, and what the program is made of", inside::ROWS),
     ("A hostile module, and the programs of the user", hostile_spawner::ROWS),
+    ("Hostile neighbours", hostile_neighbours::ROWS),
 ];
 
 /// Those of `known` that are meant by `tests` of a row.

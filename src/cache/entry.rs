@@ -27,6 +27,10 @@ const ROOM: usize = 12 * 1024;
 /// How far the wall clock may have been set back, in seconds.
 const LEEWAY: i64 = 60;
 
+/// How far the service's clock may shift the life of credentials, in seconds: it accepts a signature whose
+/// time is off by that much. A Date header that is further off is wrong, or our clock is.
+const SHIFT: i64 = 5 * 60;
+
 /// Credentials, and what they are for.
 pub struct Entry {
     /// What they are for.
@@ -103,7 +107,9 @@ impl Entry {
     /// How many seconds are left in it; below zero once it has ended.
     #[must_use]
     pub fn left(&self, now: &Moment) -> i64 {
-        self.life().saturating_sub(now.since(&self.label.obtained))
+        let by_their_clock = self.life().saturating_sub(now.since(&self.label.obtained));
+        // What has ended by the wall clock is over, whatever the service says of the time.
+        by_their_clock.min(self.credentials.expiration.as_second().saturating_sub(now.wall))
     }
 
     /// How long it was good for when it was obtained, in seconds by the service's clock.
@@ -150,6 +156,14 @@ impl Entry {
         };
         Some(Self { label, credentials })
     }
+}
+
+/// By how many seconds the service's clock counts as ahead of ours: `ahead` by its Date header, five minutes
+/// at most; more only where credentials that last `left` by our wall clock would outlive what was `asked` for.
+#[must_use]
+pub fn shift(ahead: i64, left: i64, asked: i64) -> i64 {
+    let too_long = left.saturating_sub(asked).saturating_sub(LEEWAY);
+    ahead.clamp(-SHIFT, SHIFT).max(too_long)
 }
 
 impl Label {

@@ -76,7 +76,35 @@ fn a_short_life_is_fresh_for_half_of_it() {
 #[test]
 fn credentials_end_by_the_clock_of_the_service() {
     let (behind, ahead) = (entry(3600, -600), entry(3600, 600));
-    assert_eq!((ahead.left(&moment(0)), behind.left(&moment(0))), (3000, 4200));
+    assert_eq!(ahead.left(&moment(0)), 3000);
+    assert_eq!(behind.left(&moment(0)), 3600, "and never after their end by ours");
+}
+
+#[test]
+fn a_date_that_is_far_off_makes_nothing_last_longer() {
+    const CENTURIES: i64 = 56 * 365 * 24 * 3600;
+    for ahead in [-86_400, -CENTURIES, -301, 301, 86_400, CENTURIES] {
+        let entry = entry(3600, shift(ahead, 3600, 3600));
+        assert_eq!(entry.state(&moment(0)), State::Fresh, "{ahead}");
+        assert!(entry.left(&moment(0)) >= 3300, "{ahead}");
+        assert_eq!(entry.state(&moment(3600)), State::Ended, "{ahead}");
+    }
+    // Our own clock is a day slow: they last no longer than was asked for.
+    let slow = entry(86_400 + 3600, shift(86_400, 86_400 + 3600, 3600));
+    assert_eq!(slow.left(&moment(0)), 3660);
+}
+
+#[test]
+fn what_is_too_long_to_be_read_is_not_written() {
+    let (_folder, cache) = cache();
+    let key = Hash::of(b"1");
+    let with_token = |length: usize| {
+        let session_token = Secret::new("t".repeat(length));
+        cache.store(&label(&key, 0), &Credentials { session_token, ..credentials(3600) })
+    };
+    assert!(with_token(240_000).is_ok() && cache.read(&key, &moment(0)).is_some());
+    assert!(matches!(with_token(270_000), Err(Error::TooLarge { .. })));
+    assert!(cache.read(&key, &moment(0)).is_some(), "what is there stays");
 }
 
 #[test]

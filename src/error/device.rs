@@ -51,6 +51,9 @@ pub(super) fn report(error: &Error) -> Report {
             .hint("give the module's full path with --pkcs11-lib; OpenSC's is opensc-pkcs11.so, SoftHSM's libsofthsm2.so"),
         Error::NoModule => Report::new(Class::Local, error).hint(NAME_THE_MODULE),
         Error::NoTpm(error) => tpm::no_tpm(error),
+        Error::UnsafeHost { reason, .. } => Report::new(Class::Local, error).cause(reason).hint(
+            "the program and all folders above it must belong to root or to you, and be writable by nobody else",
+        ),
         Error::NobodyAnswered { awaited, .. } => {
             Report::new(Class::Deadline, error).hint(pin::in_time(*awaited))
         }

@@ -36,6 +36,7 @@ impl Error {
             Some(error) => matches!(
                 error,
                 signer::Error::NotInstalled { .. }
+                    | signer::Error::UnsafeHost { .. }
                     | signer::Error::System(_)
                     | signer::Error::Unfit { .. }
             ),

@@ -2,6 +2,7 @@
 //! in one, and by what the kernel says of it.
 
 mod memory;
+mod neighbours;
 mod processes;
 mod sandbox;
 mod spawner;

@@ -19,6 +19,9 @@ const TGKILL: c_long = if cfg!(target_arch = "x86_64") { 234 } else { 131 };
 unsafe extern "C" {
     /// Any system call, by its number.
     fn syscall(number: c_long, ...) -> c_long;
+    fn fork() -> c_int;
+    fn sleep(seconds: u32) -> u32;
+    fn _exit(status: c_int) -> !;
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     fn signal(number: c_int, handler: extern "C" fn(c_int)) -> *const c_void;
 }
@@ -29,6 +32,8 @@ pub(crate) enum Attempt {
     Call(u32),
     /// `connect`: a socket of the internet.
     Connect,
+    /// `fork`: a child that runs nothing else, holds all that is open here, and ends after 20 s.
+    Fork,
     /// `read PATH`
     Read(PathBuf),
     /// `rouse PATH`: every other task of the process is sent a signal whose handler opens it for reading.
@@ -44,6 +49,7 @@ impl Attempt {
             // SAFETY: with zeros no call that a script names reads or writes memory.
             Self::Call(number) => (format!("call {number}"), unsafe { call(*number) }),
             Self::Connect => ("connect".to_owned(), TcpListener::bind("127.0.0.1:0").map(drop)),
+            Self::Fork => ("fork".to_owned(), fork_and_sleep()),
             Self::Rouse(path) => (format!("rouse {}", path.display()), rouse(path)),
             Self::Read(path) => (format!("read {}", path.display()), File::open(path).map(drop)),
             Self::Write(path) => {
@@ -52,6 +58,20 @@ impl Attempt {
         };
         let number = outcome.err().map_or(0, |error| error.raw_os_error().unwrap_or(-1));
         log::write(&format!("{name}: {number}"));
+    }
+}
+
+fn fork_and_sleep() -> io::Result<()> {
+    // SAFETY: the child calls nothing but sleep and _exit.
+    unsafe {
+        match fork() {
+            0 => {
+                sleep(20);
+                _exit(0)
+            }
+            ..0 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -137,6 +137,7 @@ fn what(action: &[&str]) -> Result<Action, String> {
         ["abort"] => Action::Abort,
         ["call", call] => Action::Attempt(Attempt::Call(number(call)?)),
         ["connect"] => Action::Attempt(Attempt::Connect),
+        ["fork"] => Action::Attempt(Attempt::Fork),
         ["rouse", path] => Action::Attempt(Attempt::Rouse(path.into())),
         ["read", path] => Action::Attempt(Attempt::Read(path.into())),
         ["write", path] => Action::Attempt(Attempt::Write(path.into())),

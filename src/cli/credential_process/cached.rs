@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tracing::debug;
 
-use crate::cache::{Cache, Flight, Hash, Label, Moment, State, Told, Turn};
+use crate::cache::{Cache, Flight, Hash, Label, Moment, State, Told, Turn, shift};
 use crate::cli::credential_process::{Asked, Refused, ask, leaf};
 use crate::cli::plan::Plan;
 use crate::cli::warn;
@@ -39,6 +39,8 @@ pub(super) struct Place {
     key: Hash,
     role: String,
     reference: String,
+    /// How long the session was asked for, in seconds.
+    duration: i64,
 }
 
 impl Place {
@@ -55,7 +57,8 @@ impl Place {
         // A file that cannot be read ends the run, and that is told where it is used.
         let key = plan.cache_key().ok()?;
         let role = plan.session.role.as_str().to_owned();
-        Some(Self { cache, key, role, reference: plan.key_name() })
+        let duration = i64::from(plan.session.duration);
+        Some(Self { cache, key, role, reference: plan.key_name(), duration })
     }
 
     /// Credentials that are fresh, or new ones, which the others get as well.
@@ -132,14 +135,16 @@ impl Place {
     fn store(&self, asked: &Asked) -> bool {
         let identity = asked.exchange.identity();
         let public_key = identity.chain().leaf.public_key();
+        let obtained = Moment::now();
+        let left = asked.credentials.expiration.as_second().saturating_sub(obtained.wall);
         let label = Label {
             key: self.key,
             role: self.role.clone(),
             reference: self.reference.clone(),
             leaf: leaf(&asked.exchange),
             public_key: Hash::of(public_key.as_ref().map_or(&[], PublicKey::spki)),
-            obtained: Moment::now(),
-            clock_ahead: asked.exchange.clock_ahead(),
+            obtained,
+            clock_ahead: shift(asked.exchange.clock_ahead(), left, self.duration),
         };
         let Err(error) = self.cache.store(&label, &asked.credentials) else { return true };
         warn(&format!("the credentials are not kept for the next run: {error}"));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::paths;
 use crate::signer::Error;
 use crate::wire::Address;
 
@@ -41,6 +42,10 @@ impl Program {
         let Some(program) = tried.iter().find(|path| path.is_file()) else {
             return Err(Error::NotInstalled { program: self.name(), tried });
         };
+        let program = paths::trusted_program(program).map_err(|error| match error {
+            paths::Error::Io { source, .. } => Error::System(source),
+            error => Error::UnsafeHost { program: self.name(), reason: error.to_string() },
+        })?;
         let stderr = if debug { Stdio::inherit() } else { Stdio::null() };
         let mut command = Command::new(program);
         if !debug {
@@ -50,11 +55,14 @@ impl Program {
         command.spawn().map_err(Error::System)
     }
 
-    /// Where it may be: beside ours, or in `libexec` next to our `bin`.
+    /// Where it may be: beside ours, or in `libexec` next to our folder where that is called `bin`. Elsewhere
+    /// that name means nothing, and may be anybody's.
     fn places(self, ours: &Path) -> Vec<PathBuf> {
         let folder = ours.parent().unwrap_or(Path::new("/"));
-        let libexec = folder.parent().unwrap_or(folder).join("libexec/keyanchor");
-        [folder, &libexec].map(|folder| folder.join(self.name())).into()
+        let above = folder.parent().filter(|_| folder.file_name() == Some("bin".as_ref()));
+        let libexec = above.map(|above| above.join("libexec/keyanchor"));
+        let folders = [folder].into_iter().chain(libexec.as_deref());
+        folders.map(|folder| folder.join(self.name())).collect()
     }
 
     /// It ended before it had opened anything. The loader ends a program with status 127 that needs a
