@@ -16,6 +16,9 @@ pub struct Allowance {
     pub read: Vec<PathBuf>,
     /// Those that are also written, with all that is made and removed in a folder.
     pub write: Vec<PathBuf>,
+    /// Folders of which nothing is allowed by what every program needs, such as the user's home: where the
+    /// system's folders contain one, all but the way to it is.
+    pub closed: Vec<PathBuf>,
     /// Whether there may be sockets of the internet, and not of this computer only.
     pub internet: bool,
 }
@@ -83,7 +86,7 @@ mod tests {
         let allowance = Allowance {
             read: vec![read.path().into(), "/no/such/folder".into()],
             write: vec![both.path().into()],
-            internet: false,
+            ..Allowance::default()
         };
         inside(allowance, || {
             assert!(File::open(file(&read)).is_ok() && refused(write(&file(&read))));

@@ -1,6 +1,9 @@
 //! The files that may be opened. Names can be looked up everywhere, and sockets be connected to: that
 //! Landlock does not know.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use landlock::{
     ABI, Access, AccessFs, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetError, RulesetStatus, path_beneath_rules,
@@ -40,12 +43,32 @@ pub(super) fn limit(allowance: &Allowance) -> bool {
     limited.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
 }
 
+/// The system's folders without those that are closed.
+fn system(closed: &[PathBuf]) -> Vec<PathBuf> {
+    let closed: Vec<_> = closed.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
+    SYSTEM.iter().flat_map(|folder| without(Path::new(folder), &closed)).collect()
+}
+
+/// The folder where nothing closed is in it, else its entries without the way to that. Links are followed, as the
+/// kernel does with the folder of a rule.
+fn without(folder: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok(real) = fs::canonicalize(folder) else { return Vec::new() };
+    if closed.iter().any(|closed| real.starts_with(closed)) {
+        return Vec::new();
+    }
+    if !closed.iter().any(|closed| closed.starts_with(&real)) {
+        return vec![real];
+    }
+    let entries = fs::read_dir(&real).into_iter().flatten().flatten();
+    entries.flat_map(|entry| without(&entry.path(), closed)).collect()
+}
+
 fn limited(allowance: &Allowance) -> Result<RestrictionStatus, RulesetError> {
     let (read, all) = (AccessFs::from_read(VERSION), AccessFs::from_all(VERSION));
     Ruleset::default()
         .handle_access(all)?
         .create()?
-        .add_rules(path_beneath_rules(SYSTEM, read))?
+        .add_rules(path_beneath_rules(system(&allowance.closed), read))?
         .add_rules(path_beneath_rules(DEVICES, all))?
         .add_rules(path_beneath_rules(&allowance.read, read))?
         .add_rules(path_beneath_rules(&allowance.write, all))?

@@ -4,6 +4,22 @@ use super::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
     row(
+        "H2",
+        "a home, a module or a variable in unusual places",
+        "no folder that is or holds a home is opened",
+        &[
+            "hardening::homes::a_module_that_lies_in_the_home_does_not_open_it",
+            "hardening::homes::a_variable_of_the_loader_or_of_a_module_does_not_open_the_home",
+            "hardening::homes::the_home_of_a_service_below_var_lib_is_closed",
+        ],
+    ),
+    row(
+        "L9",
+        "a module's configuration is a FIFO, or endless",
+        "it is not read, and nobody waits for it",
+        &["hardening::homes::a_configuration_that_is_no_file_is_not_waited_for"],
+    ),
+    row(
         "M4",
         "a group, or who a list names, may write a module",
         "it is not loaded, whatever the group",

@@ -7,7 +7,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::paths;
 use crate::sandbox::Allowance;
+
+/// Longest configuration of a module that is looked into, in bytes.
+const LONGEST: u64 = 1024 * 1024;
 
 /// The devices of tokens, and the shared memory of modules with a daemon.
 const DEVICES: &str = "/dev";
@@ -84,9 +88,9 @@ fn spy(reach: &mut Allowance) {
     let behind = variable("PKCS11SPY").map(PathBuf::from);
     reach.read.extend(behind.and_then(|module| Some(module.parent()?.to_owned())));
     let log = variable("PKCS11SPY_OUTPUT").map(PathBuf::from);
-    reach.write.extend(
-        log.and_then(|log| if log.exists() { Some(log) } else { log.parent().map(Path::to_owned) }),
-    );
+    // It is made here, so that its folder need not be open.
+    let made = |log: &PathBuf| fs::File::options().create(true).append(true).open(log).is_ok();
+    reach.write.extend(log.filter(made));
 }
 
 /// The database of NSS: `configdir='sql:/home/me/nssdb' flags=…`.
@@ -103,7 +107,8 @@ fn nss(init_args: &str) -> Option<PathBuf> {
 
 /// The values of `name = value`, quoted or not, in a file of such lines.
 fn assigned(file: &Path, name: &str) -> Vec<PathBuf> {
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let text = paths::read_public(file, LONGEST).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let values = text.lines().filter_map(|line| {
         let (known, value) = line.split_once('=')?;
         (known.trim() == name).then(|| value.trim().trim_matches(['"', '\'']))
