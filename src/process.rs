@@ -1,6 +1,7 @@
 //! What this process keeps from others, whatever it does later: its memory from core files and from
-//! other processes of the same user, and its files from other users. Three system calls.
+//! other processes of the same user, and its files from other users. Four system calls.
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::fs::Mode;
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask,
@@ -13,4 +14,6 @@ pub fn keep_to_itself() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = setrlimit(Resource::Core, none);
     umask(Mode::RWXG | Mode::RWXO);
+    // A limit of the size of files is an error of the call then, as a full disk is.
+    let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
 }

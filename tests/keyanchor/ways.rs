@@ -16,13 +16,16 @@ pub(crate) struct Way {
     pub(crate) by: &'static [&'static str],
 }
 
+/// The process of ours that has started such a program, and hands on to the host what it says.
+const SPAWNER: &str = "exe";
+
 /// Where it is kept, and can be read again without a person.
 pub(crate) const STORED: [Way; 6] = [
     Way { name: "--pin-file", give: file, by: &[] },
     Way { name: "KEYANCHOR_PIN_FILE", give: file_of_the_environment, by: &[] },
     Way { name: "--pin-fd", give: descriptor, by: &[] },
     Way { name: "--pin-credential", give: credential, by: &[] },
-    Way { name: "--pin-command", give: command, by: &["cat"] },
+    Way { name: "--pin-command", give: command, by: &["cat", SPAWNER] },
     Way { name: "--pin-env", give: variable, by: &["strace", "keyanchor"] },
 ];
 
@@ -31,8 +34,8 @@ pub(crate) const IN_THE_URI: Way = Way { name: "pin-value", give: value, by: &[]
 
 /// Where a program asks a person.
 pub(crate) const ASKED: [Way; 2] = [
-    Way { name: "pinentry", give: pinentry, by: &["pinentry", "head", "sed", "tr"] },
-    Way { name: "askpass", give: askpass, by: &["askpass", "head", "sed"] },
+    Way { name: "pinentry", give: pinentry, by: &["pinentry", "head", "sed", "tr", SPAWNER] },
+    Way { name: "askpass", give: askpass, by: &["askpass", "head", "sed", SPAWNER] },
 ];
 
 fn file(lab: &Lab, mut command: Command, pin: &str) -> Command {

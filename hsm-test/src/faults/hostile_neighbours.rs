@@ -20,6 +20,12 @@ pub(super) const ROWS: &[Row] = &[
         &["hardening::homes::a_configuration_that_is_no_file_is_not_waited_for"],
     ),
     row(
+        "M7",
+        "a relative path, in two folders",
+        "credentials of one are never those of the other",
+        &["cache::hits::a_path_that_is_relative_means_another_token_in_another_folder"],
+    ),
+    row(
         "M4",
         "a group, or who a list names, may write a module",
         "it is not loaded, whatever the group",

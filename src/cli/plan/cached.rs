@@ -20,7 +20,7 @@ const LONGEST_KEY: u64 = 64 * 1024;
 
 /// What decides where devices are looked for, beside the options: variables of ours, of libraries, and
 /// of modules that are widely used.
-const VARIABLES: [&str; 18] = [
+const VARIABLES: [&str; 22] = [
     "CHRYSTOKI_CONF",
     "CKNFAST_CONFIG",
     "CS_PKCS11_R3_CFG",
@@ -28,7 +28,10 @@ const VARIABLES: [&str; 18] = [
     "HOME",
     "KEYANCHOR_TCTI",
     "KRYOPTIC_CONF",
+    "LD_LIBRARY_PATH",
+    "NSS_LIB_PARAMS",
     "OPENSC_CONF",
+    "P11_KIT_NO_USER_CONFIG",
     "P11_KIT_SERVER_ADDRESS",
     "PCSCLITE_CSOCK_NAME",
     "PKCS11SPY",
@@ -38,7 +41,18 @@ const VARIABLES: [&str; 18] = [
     "TPM2_PKCS11_TCTI",
     "TPM_DEVICE",
     "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
     "YUBIHSM_PKCS11_CONF",
+];
+
+/// Those of them that hold no path, or one behind other words: a TCTI, an address, a switch.
+const NO_PATHS: [&str; 6] = [
+    "KEYANCHOR_TCTI",
+    "NSS_LIB_PARAMS",
+    "P11_KIT_NO_USER_CONFIG",
+    "P11_KIT_SERVER_ADDRESS",
+    "PKCS11_PROXY_SOCKET",
+    "TPM2_PKCS11_TCTI",
 ];
 
 impl Plan {
@@ -117,7 +131,30 @@ impl Plan {
             let value = std::env::var_os(name);
             inputs = inputs.with(name, optional(value.as_deref().map(OsStrExt::as_bytes)));
         }
-        inputs
+        if !self.names_a_relative_path() {
+            return inputs;
+        }
+        let folder = std::env::current_dir().unwrap_or_default();
+        inputs.with("folder", folder.as_os_str().as_bytes())
+    }
+
+    /// Whether something that decides which device it is means another one in another folder. The name of a
+    /// module without a folder is looked for in the system's.
+    fn names_a_relative_path(&self) -> bool {
+        let uri = |reference: &KeyRef| match reference {
+            KeyRef::Pkcs11(uri) => uri.module_path.clone(),
+            KeyRef::File(_) | KeyRef::Piv(_) | KeyRef::Tpm(_) => None,
+        };
+        let uris = [Some(&self.named.key), self.named.certificate.as_ref()].into_iter().flatten();
+        let modules =
+            [self.named.settings.module.clone(), self.named.settings.default_module.clone()];
+        let modules = modules.into_iter().flatten().chain(uris.filter_map(uri));
+        let is_relative = |path: &Path| path.components().count() > 1 && path.is_relative();
+        let paths = VARIABLES.iter().filter(|name| !NO_PATHS.contains(name));
+        let values = paths.filter_map(std::env::var_os).filter(|value| !value.is_empty());
+        let mut values =
+            values.map(|value| std::env::split_paths(&value).any(|path| path.is_relative()));
+        modules.into_iter().any(|path| is_relative(&path)) || values.any(|relative| relative)
     }
 }
 

@@ -178,3 +178,30 @@ fn what_is_kept_has_no_pin_and_names_what_it_is_for() {
     let spki = "-noout -pubkey | openssl pkey -pubin -outform DER";
     assert_eq!(document["public_key"], hash(spki));
 }
+
+/// Two folders with a token each, and one name for both.
+#[test]
+fn a_path_that_is_relative_means_another_token_in_another_folder() {
+    let lab = lab();
+    let [here, there] = ["here", "there"].map(|name| {
+        let folder = lab.hsm.dir().join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::copy(lab.hsm.dir().join("softhsm2.conf"), folder.join("token.conf"))
+            .expect("copy");
+        folder
+    });
+    let requests = |folder: &std::path::Path, configuration: &std::path::Path| {
+        granted(journey(&lab).env("SOFTHSM2_CONF", configuration).current_dir(folder));
+        lab.server.requests().len()
+    };
+    let relative = std::path::Path::new("token.conf");
+    assert_eq!([requests(&here, relative), requests(&here, relative)], [1, 1]);
+    assert_eq!(requests(&there, relative), 2, "not those of the other folder");
+    let absolute = here.join("token.conf");
+    assert_eq!([requests(&here, &absolute), requests(&there, &absolute)], [3, 3]);
+    for variable in ["XDG_DATA_HOME", "P11_KIT_NO_USER_CONFIG", "LD_LIBRARY_PATH"] {
+        let before = lab.server.requests().len();
+        granted(journey(&lab).env(variable, "/no/such/folder"));
+        assert_eq!(lab.server.requests().len(), before + 1, "{variable}");
+    }
+}
